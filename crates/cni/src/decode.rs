@@ -1,0 +1,65 @@
+//! Decoding a JSON value into a type, as lenient as Go's `encoding/json` and with errors that name the place.
+//!
+//! Keys of structs match without regard to (ASCII) case, an exact match first; `null` is an absent field; unknown keys
+//! are passed over. Values are taken strictly: no number for a string, no text for a number. Structs with
+//! `#[serde(flatten)]` do without the lenient keys, since serde then asks for a map.
+//!
+//! The code of an error says what was wrong: 6 for a value of another type than expected, 2 for a name that is not
+//! among an enum's, 7 for all else: a field missing, a number out of range, or whatever a type's own `Deserialize`
+//! reports with `Error::custom`.
+
+mod deserializer;
+mod fault;
+
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use crate::error::Error;
+use deserializer::Source;
+
+/// Decodes `value`.
+pub fn decode<T: DeserializeOwned>(value: &Value) -> Result<T, Error> {
+    decode_at(value, "")
+}
+
+/// Decodes `value`, which stands at the place `root` of a greater one.
+pub(crate) fn decode_at<T: DeserializeOwned>(value: &Value, root: &str) -> Result<T, Error> {
+    T::deserialize(Source::new(value)).map_err(|fault| fault.into_error(root))
+}
+
+/// Returns the value of `key` in an object as the decoder would find it; `null` is none.
+#[must_use]
+pub fn field<'v>(object: &'v Value, key: &str) -> Option<&'v Value> {
+    let object = object.as_object()?;
+    let value = object.get(key).or_else(|| {
+        object
+            .iter()
+            .rfind(|(name, _)| name.eq_ignore_ascii_case(key))
+            .map(|(_, value)| value)
+    });
+    value.filter(|value| !value.is_null())
+}
+
+/// Returns what `value` is, for an error message.
+pub(crate) fn describe(value: &Value) -> String {
+    match value {
+        Value::Null => "null".into(),
+        Value::Bool(value) => format!("boolean {value}"),
+        Value::Number(value) => format!("number {value}"),
+        Value::String(value) => format!("string {}", quoted(value)),
+        Value::Array(_) => "an array".into(),
+        Value::Object(_) => "an object".into(),
+    }
+}
+
+/// Returns text that a user gave, quoted, escaped, and cut where it is long.
+#[must_use]
+pub fn quoted(text: &str) -> String {
+    match text.char_indices().nth(QUOTED_CHARS) {
+        None => format!("{text:?}"),
+        Some((end, _)) => format!("{:?}…", text.get(..end).unwrap_or_default()),
+    }
+}
+
+/// As many characters of a user's text as a message of one line has room for.
+const QUOTED_CHARS: usize = 80;
