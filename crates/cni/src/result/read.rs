@@ -103,6 +103,12 @@ impl From<WireRoute> for Route {
     }
 }
 
+impl<'de> Deserialize<'de> for Route {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        WireRoute::deserialize(deserializer).map(Self::from)
+    }
+}
+
 fn filled(text: String) -> Option<String> {
     Some(text).filter(|text| !text.is_empty())
 }
