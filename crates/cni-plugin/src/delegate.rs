@@ -9,7 +9,7 @@ mod find;
 
 use std::path::PathBuf;
 
-use cni::{AddResult, Code, Error, SpecVersion, Verb};
+use cni::{AddResult, Code, Error, SpecVersion, Verb, quoted};
 use serde_json::{Value, json};
 
 use crate::call::Call;
@@ -79,9 +79,9 @@ impl<'a> Delegate<'a> {
         let listed = answer
             .as_ref()
             .and_then(|answer| cni::field(answer, "supportedVersions"));
-        let listed = listed.and_then(Value::as_array).ok_or_else(|| {
-            self.misbehaved(Verb::Version, "printed no \"supportedVersions\"".into())
-        })?;
+        let listed = listed
+            .and_then(Value::as_array)
+            .ok_or_else(|| self.misbehaved(Verb::Version, "printed no \"supportedVersions\""))?;
         Ok(listed
             .iter()
             .filter_map(|text| SpecVersion::parse(text.as_str()?))
@@ -109,7 +109,7 @@ impl<'a> Delegate<'a> {
                 };
                 self.misbehaved(
                     verb,
-                    format!("ended with {} and printed {printed}", outcome.status),
+                    &format!("ended with {} and printed {printed}", outcome.status),
                 )
             }))
     }
@@ -119,25 +119,25 @@ impl<'a> Delegate<'a> {
             let printed = outcome.excerpt().unwrap_or_else(|| "nothing".into());
             self.misbehaved(
                 Verb::Add,
-                format!("succeeded but printed no result: {printed}"),
+                &format!("succeeded but printed no result: {printed}"),
             )
         })?;
         AddResult::from_json(&value).map_err(|error| {
             self.misbehaved(
                 Verb::Add,
-                format!("printed a malformed result: {}", error.msg),
+                &format!("printed a malformed result: {}", error.msg),
             )
         })
     }
 
-    fn misbehaved(&self, verb: Verb, how: String) -> Error {
+    fn misbehaved(&self, verb: Verb, how: &str) -> Error {
         Error::new(
             Code::Delegate,
             format!("{verb} of plugin {:?}: it {how}", self.plugin_type),
         )
         .with_details(format!(
-            "look for its own words on stderr, in the runtime's log; its file is {:?}",
-            self.program
+            "look for its own words on stderr, in the runtime's log; its file is {}",
+            quoted(&self.program.to_string_lossy())
         ))
     }
 }

@@ -53,8 +53,12 @@ impl MacAddr {
 
 impl fmt::Display for MacAddr {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let [a, b, c, d, e, g] = self.0;
-        write!(f, "{a:02x}:{b:02x}:{c:02x}:{d:02x}:{e:02x}:{g:02x}")
+        let mut separator = "";
+        for octet in self.0 {
+            write!(f, "{separator}{octet:02x}")?;
+            separator = ":";
+        }
+        Ok(())
     }
 }
 

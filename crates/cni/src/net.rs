@@ -92,10 +92,6 @@ pub mod optional_cidr {
     }
 
     /// Writes a CIDR or nothing.
-    #[expect(
-        clippy::ref_option,
-        reason = "serde calls it with a reference to the field"
-    )]
     pub fn serialize<S: Serializer>(
         value: &Option<IpNetwork>,
         serializer: S,
@@ -127,10 +123,6 @@ pub mod optional_address {
     }
 
     /// Writes an address or nothing.
-    #[expect(
-        clippy::ref_option,
-        reason = "serde calls it with a reference to the field"
-    )]
     pub fn serialize<S: Serializer>(
         value: &Option<IpAddr>,
         serializer: S,

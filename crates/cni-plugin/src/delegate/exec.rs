@@ -27,7 +27,10 @@ pub(super) fn run(program: &Path, verb: Verb, stdin: &[u8]) -> Result<Outcome, E
     let cannot = |what: &str, error: io::Error| {
         Error::new(
             Code::Io,
-            format!("cannot {what} plugin {program:?}: {error}"),
+            format!(
+                "cannot {what} plugin {}: {error}",
+                quoted(&program.to_string_lossy())
+            ),
         )
     };
     let stdin = in_memory(stdin).map_err(|error| cannot("hold the stdin of", error))?;

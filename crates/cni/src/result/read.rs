@@ -7,7 +7,7 @@ use std::net::IpAddr;
 
 use ipnetwork::IpNetwork;
 use serde::Deserialize;
-use serde::de::{Deserializer, Error as _};
+use serde::de::{Deserializer, Error as _, Unexpected};
 use serde_json::Value;
 
 use super::{AddResult, Dns, Interface, IpConfig, Route};
@@ -188,17 +188,10 @@ impl<'de> Deserialize<'de> for KnownVersion {
         let text = String::deserialize(deserializer)?;
         match SpecVersion::parse(&text) {
             Some(_) => Ok(Self),
-            None => Err(D::Error::unknown_variant(&text, &VERSIONS)),
+            None => Err(D::Error::invalid_value(
+                Unexpected::Str(&text),
+                &"a version from 0.1.0 to 1.1.0",
+            )),
         }
     }
 }
-
-static VERSIONS: [&str; 7] = {
-    let mut texts = [""; 7];
-    let mut i = 0;
-    while i < texts.len() {
-        texts[i] = SpecVersion::ALL[i].as_str();
-        i += 1;
-    }
-    texts
-};

@@ -23,10 +23,10 @@ impl AddResult {
     pub fn to_json(&self, version: SpecVersion) -> Result<Value, Error> {
         let mut object = Map::new();
         object.insert("cniVersion".into(), version.as_str().into());
-        if !version.carries_layer_2() {
-            self.write_families(&mut object, version)?;
-        } else {
+        if version.carries_layer_2() {
             self.write_lists(&mut object, version);
+        } else {
+            self.write_families(&mut object, version)?;
         }
         if !self.dns.is_empty() || version < SpecVersion::V1_0_0 {
             object.insert("dns".into(), dns(&self.dns));
