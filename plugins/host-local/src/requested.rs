@@ -86,11 +86,7 @@ struct Ips {
 
 impl fmt::Display for Requested {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "the address requested by {}, {},",
-            self.source, self.address
-        )
+        write!(f, "requested address {} ({})", self.address, self.source)
     }
 }
 
@@ -101,5 +97,72 @@ impl fmt::Display for Source {
             Source::Args(n) => write!(f, "args.cni.ips[{n}]"),
             Source::RuntimeConfig(n) => write!(f, "runtimeConfig.ips[{n}]"),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use cni::{Code, Verb};
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    #[test]
+    fn the_three_places_are_read_in_order_and_an_address_counts_once() {
+        let config = json!({
+            "args": {"cni": {"ips": ["10.1.2.5", "fd00::5/64", ""]}},
+            "runtimeConfig": {"ips": ["10.1.2.6/24", "10.1.2.5"]},
+        });
+        let found = texts(
+            &config,
+            "IgnoreUnknown=1;K8S_POD_NAME=x;IP=10.1.2.4, fd00::4/64",
+        );
+        assert_eq!(
+            found.unwrap(),
+            [
+                "requested address 10.1.2.4 (CNI_ARGS IP)",
+                "requested address fd00::4 (CNI_ARGS IP)",
+                "requested address 10.1.2.5 (args.cni.ips[0])",
+                "requested address fd00::5 (args.cni.ips[1])",
+                "requested address 10.1.2.6 (runtimeConfig.ips[0])",
+            ]
+        );
+    }
+
+    #[test]
+    fn nothing_asked_for_is_nothing() {
+        let config = json!({"args": {"cni": null}, "runtimeConfig": {"ips": null}});
+        assert!(texts(&config, "IP=").unwrap().is_empty());
+    }
+
+    #[test]
+    fn what_is_no_address_is_refused_with_its_place() {
+        let in_args = texts(&json!({}), "IP=10.1.2.3,10.1.2").unwrap_err();
+        assert_eq!(in_args.msg, "CNI_ARGS IP: \"10.1.2\" is not an IP address");
+        let config = json!({"runtimeConfig": {"ips": ["10.1.2.3/33"]}});
+        let in_config = texts(&config, "").unwrap_err();
+        assert!(
+            in_config
+                .msg
+                .starts_with("runtimeConfig.ips[0]: \"10.1.2.3/33\"")
+        );
+        assert_eq!(in_config.code, Code::InvalidConfig);
+    }
+
+    #[test]
+    fn keys_of_cni_args_that_are_not_known_are_refused_unless_ignored() {
+        assert_eq!(
+            texts(&json!({}), "FOO=1").unwrap_err().code,
+            Code::InvalidEnvironment
+        );
+        assert!(texts(&json!({}), "FOO=1;IgnoreUnknown=true").is_ok());
+    }
+
+    fn texts(config: &Value, args: &str) -> Result<Vec<String>, cni::Error> {
+        let mut config = config.clone();
+        config["name"] = json!("n");
+        let config = RequestConfig::parse(config.to_string().into_bytes(), Verb::Add).unwrap();
+        let requested = read(&config, &Args::parse(args).unwrap())?;
+        Ok(requested.iter().map(Requested::to_string).collect())
     }
 }

@@ -66,3 +66,49 @@ fn wait_for(file: File, path: &Path, patience: Duration) -> Result<File, Error> 
 /// Less than the time that kubelet and the runtimes allow a plugin, and far more than any number
 /// of pods starting at once needs: an allocation takes a millisecond.
 const PATIENCE: Duration = Duration::from_secs(20);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_lock_file_is_made_and_held_until_dropped() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("lock");
+        let held = acquire(&path).unwrap().unwrap();
+        let error = acquire_within(&path, Duration::from_millis(20)).unwrap_err();
+        assert!(matches!(error, Error::LockHeld { .. }), "{error}");
+        drop(held);
+        assert!(acquire(&path).unwrap().is_some());
+    }
+
+    #[test]
+    fn who_waits_gets_the_lock_as_soon_as_it_is_free() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("lock");
+        let held = acquire(&path).unwrap().unwrap();
+        let waiting = {
+            let path = path.clone();
+            thread::spawn(move || acquire_within(&path, Duration::from_secs(60)).map(|_| ()))
+        };
+        drop(held);
+        assert!(waiting.join().unwrap().is_ok());
+    }
+
+    #[test]
+    fn without_the_directory_there_is_no_lock_and_none_is_made() {
+        let dir = tempfile::tempdir().unwrap();
+        let missing = dir.path().join("missing");
+        assert!(acquire(&missing.join("lock")).unwrap().is_none());
+        assert!(!missing.exists());
+    }
+
+    #[test]
+    fn a_link_in_place_of_the_lock_file_is_not_followed() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("lock");
+        std::os::unix::fs::symlink(dir.path().join("elsewhere"), &path).unwrap();
+        assert!(matches!(acquire(&path), Err(Error::LockUnusable { .. })));
+        assert!(!dir.path().join("elsewhere").exists());
+    }
+}
