@@ -127,6 +127,8 @@ impl LockedDirectory<'_> {
             Some(owner) => reservations.insert(address, owner),
             None => leftovers.push((address, path.to_owned())),
         })?;
+        // Not written over, ever: it may be a second name of a reservation made just before a crash.
+        drop(remove(&self.path.join(NEW_FILE)));
         for (address, path) in leftovers {
             if remove(&path).is_err() {
                 reservations.insert(address, Owner::Unknown);
@@ -148,7 +150,7 @@ impl LockedDirectory<'_> {
         let path = self.reservation_path(address);
         let written = self.write_new(owner.contents().as_bytes()).and_then(|new| {
             let linked = fs::hard_link(&new, &path);
-            // Whoever writes next takes it away if it stays.
+            // Whoever takes the lock next takes it away if it stays.
             drop(remove(&new));
             linked
         });
@@ -177,15 +179,11 @@ impl LockedDirectory<'_> {
     fn write_new(&self, contents: &[u8]) -> io::Result<PathBuf> {
         let path = self.path.join(NEW_FILE);
         let mut options = OpenOptions::new();
-        options.write(true).create_new(true).mode(0o600);
-        let opened = match options.open(&path) {
-            // Not written over: it may be a second name of a reservation made just before a crash.
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
-                remove(&path).and_then(|()| options.open(&path))
-            }
-            opened => opened,
-        };
-        let mut file = opened?;
+        let mut file = options
+            .write(true)
+            .create_new(true)
+            .mode(0o600)
+            .open(&path)?;
         // Some file systems report a full disk only when the file is closed.
         let written = file
             .write_all(contents)
