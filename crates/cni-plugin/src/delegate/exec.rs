@@ -25,13 +25,10 @@ pub(super) struct Outcome {
 /// Runs `program` for `verb` and waits for its end.
 pub(super) fn run(program: &Path, verb: Verb, stdin: &[u8]) -> Result<Outcome, Error> {
     let cannot = |what: &str, error: io::Error| {
-        Error::new(
-            Code::Io,
-            format!(
-                "cannot {what} plugin {}: {error}",
-                quoted(&program.to_string_lossy())
-            ),
-        )
+        let too_much = error.kind() == io::ErrorKind::FileTooLarge;
+        let code = if too_much { Code::Delegate } else { Code::Io };
+        let program = quoted(&program.to_string_lossy());
+        Error::new(code, format!("cannot {what} plugin {program}: {error}"))
     };
     let stdin = in_memory(stdin).map_err(|error| cannot("hold the stdin of", error))?;
     let mut child = spawn(program, verb, &stdin).map_err(|error| cannot("run", error))?;
@@ -69,6 +66,7 @@ fn in_memory(content: &[u8]) -> io::Result<File> {
     Ok(file)
 }
 
+/// Starts `program`; while its file is open for writing the kernel refuses to (ETXTBSY).
 fn spawn(program: &Path, verb: Verb, stdin: &File) -> io::Result<Child> {
     let attempt = || {
         Command::new(program)
@@ -77,25 +75,29 @@ fn spawn(program: &Path, verb: Verb, stdin: &File) -> io::Result<Child> {
             .stdout(Stdio::piped())
             .spawn()
     };
-    let mut child = attempt();
     for _ in 0..BUSY_WAITS {
-        match child {
-            Err(error) if error.kind() == io::ErrorKind::ExecutableFileBusy => {}
-            Ok(_) | Err(_) => return child,
-        }
-        let changes = Inotify::init(InitFlags::IN_CLOEXEC | InitFlags::IN_NONBLOCK)?;
-        changes.add_watch(
-            program,
-            AddWatchFlags::IN_CLOSE_WRITE | AddWatchFlags::IN_ATTRIB,
-        )?;
-        child = attempt();
-        if child.is_err() {
-            let mut awaited = [PollFd::new(changes.as_fd(), PollFlags::POLLIN)];
-            poll(&mut awaited, PollTimeout::from(BUSY_WAIT_MS))?;
-            child = attempt();
+        match attempt() {
+            Err(error) if error.kind() == io::ErrorKind::ExecutableFileBusy => {
+                wait_for_writer(program)?;
+            }
+            outcome @ (Ok(_) | Err(_)) => return outcome,
         }
     }
-    child
+    attempt()
+}
+
+/// Waits until the file is closed by who writes it, or a short time: it may be closed already.
+fn wait_for_writer(program: &Path) -> io::Result<()> {
+    let changes = Inotify::init(InitFlags::IN_CLOEXEC | InitFlags::IN_NONBLOCK)?;
+    changes.add_watch(
+        program,
+        AddWatchFlags::IN_CLOSE_WRITE | AddWatchFlags::IN_ATTRIB,
+    )?;
+    poll(
+        &mut [PollFd::new(changes.as_fd(), PollFlags::POLLIN)],
+        PollTimeout::from(BUSY_WAIT_MS),
+    )?;
+    Ok(())
 }
 
 fn read_stdout(child: &mut Child) -> io::Result<Vec<u8>> {
@@ -117,7 +119,7 @@ fn read_stdout(child: &mut Child) -> io::Result<Vec<u8>> {
 /// The longest output that is read, in bytes.
 const MAX_LEN: u64 = 1 << 20;
 
-/// How often to wait for a file that is being written, as it is while a new version is copied into place.
+/// How often to wait: a new version is being copied into place.
 const BUSY_WAITS: u32 = 20;
 
 /// How long each of these waits lasts at most, in milliseconds; it ends when the writer closes the file.

@@ -212,7 +212,8 @@ fn wanted(expected: &dyn Expected) -> String {
         "a sequence" => "an array".into(),
         "a map" => "an object".into(),
         text if text.starts_with("struct ") => "an object".into(),
-        text if text.starts_with("enum ") || text == "string or map" => "a string".into(),
+        "path string" | "string or map" => "a string".into(),
+        text if text.starts_with("enum ") => "a string".into(),
         _ => text,
     }
 }
