@@ -154,9 +154,12 @@ impl LockedDirectory<'_> {
             drop(remove(&new));
             linked
         });
-        written.map_err(|source| match source.kind() {
-            io::ErrorKind::AlreadyExists => Error::ReservedMeanwhile { path },
-            _ => Error::NotReserved { path, source },
+        written.map_err(|source| {
+            if source.kind() == io::ErrorKind::AlreadyExists {
+                Error::ReservedMeanwhile { path }
+            } else {
+                Error::NotReserved { path, source }
+            }
         })
     }
 

@@ -207,3 +207,6 @@ struct UserArgs {
 struct Ips {
     ips: Vec<String>,
 }
+
+#[cfg(test)]
+mod tests;

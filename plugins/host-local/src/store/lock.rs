@@ -89,7 +89,7 @@ mod tests {
         let held = acquire(&path).unwrap().unwrap();
         let waiting = {
             let path = path.clone();
-            thread::spawn(move || acquire_within(&path, Duration::from_secs(60)).map(|_| ()))
+            thread::spawn(move || acquire_within(&path, Duration::from_mins(1)).map(|_| ()))
         };
         drop(held);
         assert!(waiting.join().unwrap().is_ok());

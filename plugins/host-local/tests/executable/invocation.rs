@@ -37,9 +37,11 @@ pub(crate) struct Outcome {
 impl Network {
     pub(crate) fn new(ipam: Value) -> Network {
         let owned = TempDir::new().unwrap();
-        let mut network = Network::in_dir(&owned.path().join("networks"), ipam);
-        network._owned = Some(owned);
-        network
+        let network = Network::in_dir(&owned.path().join("networks"), ipam);
+        Network {
+            _owned: Some(owned),
+            ..network
+        }
     }
 
     pub(crate) fn in_dir(data_dir: &Path, mut ipam: Value) -> Network {
