@@ -1,1 +1,24 @@
-//! Stub.
+//! End-to-end tests: the built executables, run as runtimes run them, in namespaces that each test makes for itself.
+//!
+//! `PLUGINS_UNDER_TEST` chooses the plugins; `reference` means the Go plugins, on which `differs` says what is
+//! expected to be otherwise.
+#![expect(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::needless_pass_by_value,
+    clippy::unwrap_used,
+    reason = "a test's own functions fail as it does, and take configurations as they are written"
+)]
+
+mod dhcp_lease;
+mod faults;
+mod host_local;
+mod macvlan_add;
+mod macvlan_check;
+mod macvlan_del;
+mod network_definitions;
+mod networks;
+mod spec_versions;
+mod static_ipam;
+mod status_and_gc;
+mod traces;

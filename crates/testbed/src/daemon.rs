@@ -125,6 +125,22 @@ impl Daemon {
             .collect()
     }
 
+    /// Waits until the daemon has no more than so many file descriptors open.
+    ///
+    /// The kernel closes some sockets late and has no event for it, so this looks again at short intervals.
+    #[track_caller]
+    pub fn wait_for_open_files(&self, at_most: usize, deadline: Deadline) {
+        while self.open_files() > at_most {
+            assert!(
+                !deadline.passed(),
+                "the daemon keeps open: {:?}",
+                self.file_targets()
+            );
+            let turn = Deadline::after(Duration::from_millis(5));
+            let _ = poll(&mut [], turn.poll_timeout());
+        }
+    }
+
     /// Counts the daemon's threads.
     #[must_use]
     pub fn threads(&self) -> usize {

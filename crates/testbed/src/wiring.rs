@@ -87,6 +87,15 @@ pub fn set_mtu(name: &str, mtu: u32) {
     );
 }
 
+/// Sets a link's hardware address.
+pub fn set_mac(name: &str, mac: [u8; 6]) {
+    request(
+        RTM_NEWLINK,
+        0,
+        &link_flags(index(name), 0, 0).bytes(IFLA_ADDRESS, &mac),
+    );
+}
+
 /// Renames a link.
 pub fn rename(name: &str, new_name: &str) {
     request(
@@ -281,6 +290,7 @@ const RTM_NEWNEIGH: u16 = 28;
 const AF_INET: u8 = 2;
 const AF_INET6: u8 = 10;
 const IFF_UP: u32 = 1;
+const IFLA_ADDRESS: u16 = 1;
 const IFLA_IFNAME: u16 = 3;
 const IFLA_MTU: u16 = 4;
 const IFLA_LINK: u16 = 5;
