@@ -1,0 +1,340 @@
+//! Routes.
+
+use std::net::{IpAddr, Ipv6Addr};
+
+use ipnetwork::IpNetwork;
+use netlink_packet_core::{NLM_F_CREATE, NLM_F_EXCL, NLM_F_REPLACE};
+use netlink_packet_route::AddressFamily;
+use netlink_packet_route::route::{
+    RouteAddress, RouteAttribute, RouteFlags, RouteHeader, RouteMessage, RouteMetric,
+    RouteProtocol, RouteScope, RouteType, RouteVia,
+};
+use nix::errno::Errno;
+use nix::libc;
+
+use crate::error::Attempt;
+use crate::link::Link;
+use crate::{Error, Netlink};
+
+mod decode;
+
+/// A route that the kernel has. One with several next hops appears once for each of them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KernelRoute {
+    /// Where it leads.
+    pub dst: IpNetwork,
+    /// The next hop, unless the destination is on the link itself.
+    pub gw: Option<IpAddr>,
+    /// The link; nothing for a route that discards.
+    pub ifindex: Option<u32>,
+    /// The table it is in.
+    pub table: u32,
+    /// Its scope (`rtnetlink(7)`); always 0 for IPv6.
+    pub scope: u8,
+    /// Its metric; 0 where there is none.
+    pub priority: u32,
+    /// The MTU of the path, if it is not that of the link.
+    pub mtu: Option<u32>,
+    /// The segment size to advertise, if it is not derived.
+    pub advmss: Option<u32>,
+    /// Who made it (`RTPROT_*`): 2 is the kernel itself.
+    pub protocol: u8,
+    /// Whether the next hop is taken to be on the link whatever the addresses say.
+    pub onlink: bool,
+    /// The source address that it prefers.
+    pub prefsrc: Option<IpAddr>,
+    /// Its kind (`RTN_*`): 1 is unicast.
+    pub kind: u8,
+}
+
+/// A route to be made, changed or removed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NewRoute {
+    /// Where it leads; bits beyond the prefix are ignored.
+    pub dst: IpNetwork,
+    /// The next hop, unless the destination is on the link itself.
+    pub gw: Option<IpAddr>,
+    /// The link.
+    pub ifindex: u32,
+    /// The table; the main one is 254.
+    pub table: u32,
+    /// Its scope; nothing for what goes with its next hop: global with one, link without.
+    pub scope: Option<u8>,
+    /// Its metric; nothing for the kernel's default.
+    pub priority: Option<u32>,
+    /// The MTU of the path.
+    pub mtu: Option<u32>,
+    /// The segment size to advertise.
+    pub advmss: Option<u32>,
+    /// Whether to take the next hop to be on the link whatever the addresses say.
+    pub onlink: bool,
+    /// The source address to prefer.
+    pub prefsrc: Option<IpAddr>,
+    /// Who is said to have made it.
+    pub protocol: Protocol,
+}
+
+/// Who made a route.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum Protocol {
+    /// Set up at the start of the link (`RTPROT_BOOT`), as the reference plugins say.
+    #[default]
+    Boot,
+    /// Learned by DHCP (`RTPROT_DHCP`).
+    Dhcp,
+}
+
+impl NewRoute {
+    /// Describes a route in the main table, with nothing special about it.
+    #[must_use]
+    pub const fn new(dst: IpNetwork, gw: Option<IpAddr>, ifindex: u32) -> Self {
+        Self {
+            dst,
+            gw,
+            ifindex,
+            table: MAIN_TABLE,
+            scope: None,
+            priority: None,
+            mtu: None,
+            advmss: None,
+            onlink: false,
+            prefsrc: None,
+            protocol: Protocol::Boot,
+        }
+    }
+}
+
+/// What to do when the table has a route to the same destination.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Placement {
+    /// IPv4: go in front of it. IPv6: share its traffic. Only the very same route is left as it is.
+    Beside,
+    /// Fail.
+    Exclusive,
+    /// Take the place of the first one of the same metric.
+    Replace,
+}
+
+/// Which routes to list.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct RouteFilter {
+    /// Those through this link.
+    pub ifindex: Option<u32>,
+    /// Those in this table.
+    pub table: Option<u32>,
+}
+
+impl Netlink {
+    /// Returns the unicast routes of both families that pass the filter.
+    pub fn routes(&mut self, filter: RouteFilter) -> Result<Vec<KernelRoute>, Error> {
+        let mut routes = self.family_routes(AddressFamily::Inet, filter)?;
+        routes.extend(self.family_routes(AddressFamily::Inet6, filter)?);
+        Ok(routes)
+    }
+
+    /// Makes a route. Returns whether it was not there yet; only with [`Placement::Beside`] is that no error.
+    pub fn add_route(&mut self, new: &NewRoute, placement: Placement) -> Result<bool, Error> {
+        let flags = match placement {
+            Placement::Beside => NLM_F_CREATE,
+            Placement::Exclusive => NLM_F_CREATE | NLM_F_EXCL,
+            Placement::Replace => NLM_F_CREATE | NLM_F_REPLACE,
+        };
+        let message = message(new)?;
+        let object = Described(new);
+        let attempt = Attempt {
+            operation: "add route",
+            object: &object,
+        };
+        match self.request(libc::RTM_NEWROUTE, flags, &message, attempt, |_, _| Ok(())) {
+            Ok(()) => Ok(true),
+            Err(error)
+                if placement == Placement::Beside && error.errno() == Some(Errno::EEXIST) =>
+            {
+                Ok(false)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Removes a route. Returns whether it was there.
+    pub fn delete_route(&mut self, route: &NewRoute) -> Result<bool, Error> {
+        let mut message = message(route)?;
+        // Whoever made the route and whatever its scope: what it does is what identifies it.
+        message.header.protocol = RouteProtocol::Unspec;
+        message.header.kind = RouteType::Unspec;
+        message.header.scope = RouteScope::NoWhere;
+        message.header.flags = RouteFlags::empty();
+        let object = Described(route);
+        let attempt = Attempt {
+            operation: "delete route",
+            object: &object,
+        };
+        match self.request(libc::RTM_DELROUTE, 0, &message, attempt, |_, _| Ok(())) {
+            Ok(()) => Ok(true),
+            // ENODEV, ENETUNREACH: the link is gone or down, and its routes with it. ENOENT: so is the table.
+            Err(error)
+                if matches!(
+                    error.errno(),
+                    Some(Errno::ESRCH | Errno::ENOENT | Errno::ENODEV | Errno::ENETUNREACH)
+                ) =>
+            {
+                Ok(false)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Returns the link that the default route goes out of: that of IPv4 if there is one, else that of IPv6; of several,
+    /// that of the lowest metric.
+    pub fn default_parent(&mut self) -> Result<Option<Link>, Error> {
+        for family in [AddressFamily::Inet, AddressFamily::Inet6] {
+            let filter = RouteFilter {
+                ifindex: None,
+                table: Some(MAIN_TABLE),
+            };
+            let routes = self.family_routes(family, filter)?;
+            let default = routes
+                .iter()
+                .filter(|route| route.dst.prefix() == 0 && route.kind == UNICAST)
+                .min_by_key(|route| route.priority);
+            if let Some(ifindex) = default.and_then(|route| route.ifindex) {
+                return self.link_by_index(ifindex).map(Some);
+            }
+        }
+        Ok(None)
+    }
+
+    fn family_routes(
+        &mut self,
+        family: AddressFamily,
+        filter: RouteFilter,
+    ) -> Result<Vec<KernelRoute>, Error> {
+        let mut message = RouteMessage::default();
+        message.header.address_family = family;
+        // Only a kernel that checks strictly filters by these.
+        if let Some(ifindex) = filter.ifindex {
+            message.attributes.push(RouteAttribute::Oif(ifindex));
+        }
+        if let Some(table) = filter.table {
+            message.attributes.push(RouteAttribute::Table(table));
+        }
+        let attempt = Attempt {
+            operation: "list",
+            object: &"routes",
+        };
+        let found = self.dump(libc::RTM_GETROUTE, &message, attempt, decode::routes);
+        let routes = match found {
+            // There is no such table, or no IPv6.
+            Err(error) if matches!(error.errno(), Some(Errno::ENOENT | Errno::EOPNOTSUPP)) => {
+                Vec::new()
+            }
+            found => found?.into_iter().flatten().collect(),
+        };
+        Ok(routes
+            .into_iter()
+            .filter(|route| {
+                filter.table.is_none_or(|table| route.table == table)
+                    && filter
+                        .ifindex
+                        .is_none_or(|ifindex| route.ifindex == Some(ifindex))
+            })
+            .collect())
+    }
+}
+
+fn message(route: &NewRoute) -> Result<RouteMessage, Error> {
+    let mut message = RouteMessage::default();
+    let header = &mut message.header;
+    header.address_family = match route.dst {
+        IpNetwork::V4(_) => AddressFamily::Inet,
+        IpNetwork::V6(_) => AddressFamily::Inet6,
+    };
+    header.destination_prefix_length = route.dst.prefix();
+    header.table = u8::try_from(route.table).unwrap_or(RouteHeader::RT_TABLE_UNSPEC);
+    header.kind = RouteType::Unicast;
+    header.protocol = match route.protocol {
+        Protocol::Boot => RouteProtocol::Boot,
+        Protocol::Dhcp => RouteProtocol::Dhcp,
+    };
+    header.scope = match (route.scope, route.gw) {
+        (Some(scope), _) => RouteScope::from(scope),
+        (None, Some(_)) => RouteScope::Universe,
+        (None, None) => RouteScope::Link,
+    };
+    if route.onlink {
+        header.flags = RouteFlags::Onlink;
+    }
+
+    let attributes = &mut message.attributes;
+    attributes.push(RouteAttribute::Destination(route_address(
+        route.dst.network(),
+    )));
+    attributes.push(RouteAttribute::Oif(route.ifindex));
+    attributes.push(RouteAttribute::Table(route.table));
+    attributes.extend(route.gw.map(|gw| gateway(route.dst, gw)).transpose()?);
+    attributes.extend(route.priority.map(RouteAttribute::Priority));
+    attributes.extend(
+        route
+            .prefsrc
+            .map(|address| RouteAttribute::PrefSource(route_address(address))),
+    );
+    let metrics: Vec<_> = route
+        .mtu
+        .map(RouteMetric::Mtu)
+        .into_iter()
+        .chain(route.advmss.map(RouteMetric::Advmss))
+        .collect();
+    if !metrics.is_empty() {
+        attributes.push(RouteAttribute::Metrics(metrics));
+    }
+    Ok(message)
+}
+
+/// RFC 5549: an IPv4 destination may have an IPv6 next hop, but not the other way round.
+fn gateway(dst: IpNetwork, gw: IpAddr) -> Result<RouteAttribute, Error> {
+    match (dst, gw) {
+        (IpNetwork::V4(_), IpAddr::V4(_)) | (IpNetwork::V6(_), IpAddr::V6(_)) => {
+            Ok(RouteAttribute::Gateway(route_address(gw)))
+        }
+        (IpNetwork::V4(_), IpAddr::V6(gw)) => Ok(RouteAttribute::Via(via(gw))),
+        (IpNetwork::V6(_), IpAddr::V4(_)) => Err(Error::RouteFamily { dst, gw }),
+    }
+}
+
+fn via(gw: Ipv6Addr) -> RouteVia {
+    RouteVia::Inet6(gw)
+}
+
+fn route_address(address: IpAddr) -> RouteAddress {
+    match address {
+        IpAddr::V4(address) => RouteAddress::Inet(address),
+        IpAddr::V6(address) => RouteAddress::Inet6(address),
+    }
+}
+
+/// Prints a route as `10.0.0.0/8 via 192.0.2.1 table 100 metric 5`.
+struct Described<'a>(&'a NewRoute);
+
+impl std::fmt::Display for Described<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let route = self.0;
+        write!(f, "{}", route.dst)?;
+        if let Some(gw) = route.gw {
+            write!(f, " via {gw}")?;
+        }
+        if route.table != MAIN_TABLE {
+            write!(f, " table {}", route.table)?;
+        }
+        match route.priority {
+            Some(priority) => write!(f, " metric {priority}"),
+            None => Ok(()),
+        }
+    }
+}
+
+/// `RT_TABLE_MAIN`.
+pub const MAIN_TABLE: u32 = 254;
+/// `RT_SCOPE_LINK`.
+pub const LINK_SCOPE: u8 = 253;
+/// `RTN_UNICAST`.
+const UNICAST: u8 = 1;
