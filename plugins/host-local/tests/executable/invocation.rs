@@ -99,8 +99,11 @@ impl Network {
 
     /// Every file of the network with its contents, by name; the lock file aside.
     pub(crate) fn files(&self) -> Vec<(String, String)> {
-        let mut files: Vec<_> = fs::read_dir(self.dir())
-            .unwrap()
+        if !self.dir().exists() {
+            return Vec::new();
+        }
+        let entries = fs::read_dir(self.dir()).unwrap();
+        let mut files: Vec<_> = entries
             .map(|entry| {
                 let entry = entry.unwrap();
                 let contents = fs::read_to_string(entry.path()).unwrap_or_else(|e| e.to_string());
