@@ -61,6 +61,8 @@ struct Return(Space);
 
 impl Drop for Return {
     fn drop(&mut self) {
-        self.0.step_into();
+        if let Err(error) = self.0.try_step_into() {
+            eprintln!("cannot return to the namespaces from before the bed: {error}");
+        }
     }
 }

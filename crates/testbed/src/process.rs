@@ -1,6 +1,7 @@
 //! Long-running children: ended by their own id, and always reaped.
 
 use std::io;
+use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::thread;
@@ -131,10 +132,17 @@ impl Drop for Process {
     }
 }
 
-/// Returns a command whose process is killed when the thread that starts it ends, even by being killed itself.
+/// Returns a command whose process is killed when the thread that starts it ends, even by being killed itself, where
+/// util-linux is installed.
 pub(crate) fn tied_to_this_thread(program: &str) -> Command {
-    // The standard library cannot set the parent-death signal without unsafe code; util-linux can.
-    let mut command = Command::new("setpriv");
+    // The standard library cannot set the parent-death signal without unsafe code.
+    let Some(setpriv) = ["/usr/bin/setpriv", "/bin/setpriv"]
+        .into_iter()
+        .find(|path| Path::new(path).is_file())
+    else {
+        return Command::new(program);
+    };
+    let mut command = Command::new(setpriv);
     command.args(["--pdeathsig", "KILL", "--", program]);
     command
 }

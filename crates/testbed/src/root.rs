@@ -6,7 +6,7 @@ use nix::errno::Errno;
 use nix::sched::{CloneFlags, unshare};
 use nix::unistd::{getegid, geteuid};
 
-/// Makes the calling process root: of a user namespace of its own, unless it is root already.
+/// Makes the calling process root, unless it is already: in a user namespace with network and mount namespaces.
 ///
 /// To be called before any thread is started.
 ///
@@ -20,7 +20,8 @@ pub fn become_root() -> Result<(), String> {
     let refused = |what: &str, error: &dyn std::fmt::Display| {
         format!("{what}: {error}; run this as root instead")
     };
-    unshare(CloneFlags::CLONE_NEWUSER)
+    // A process can return only to namespaces that its user namespace owns, hence all three.
+    unshare(CloneFlags::CLONE_NEWUSER | CloneFlags::CLONE_NEWNET | CloneFlags::CLONE_NEWNS)
         .map_err(|error| refused("cannot make a user namespace", &error))?;
     fs::write("/proc/self/setgroups", "deny")
         .map_err(|error| refused("cannot write /proc/self/setgroups", &error))?;

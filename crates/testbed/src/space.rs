@@ -63,13 +63,18 @@ impl Space {
     }
 
     /// Moves the thread for good.
-    pub(crate) fn step_into(&self) {
+    fn step_into(&self) {
+        self.try_step_into().expect("enter namespaces");
+    }
+
+    /// Moves the thread for good.
+    pub(crate) fn try_step_into(&self) -> nix::Result<()> {
         if let Some(mnt) = &self.mnt {
             // A thread shares its root and working directory with its creator, and such a thread may not change mounts.
-            unshare(CloneFlags::CLONE_FS).expect("unshare the working directory");
-            setns(mnt, CloneFlags::CLONE_NEWNS).expect("enter the mount namespace");
+            unshare(CloneFlags::CLONE_FS)?;
+            setns(mnt, CloneFlags::CLONE_NEWNS)?;
         }
-        setns(&self.net, CloneFlags::CLONE_NEWNET).expect("enter the network namespace");
+        setns(&self.net, CloneFlags::CLONE_NEWNET)
     }
 
     /// Returns the network namespace, for handing links to it.
