@@ -48,6 +48,10 @@ pub enum ProbeOutcome {
 
 /// Something the caller has to do, in the order given.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "an action lives until it is done"
+)]
 pub enum Action {
     /// Send a message. A failure to send counts as a lost packet.
     Send(Transmit),
@@ -167,12 +171,13 @@ impl fmt::Display for Trouble {
             } => {
                 write!(f, "server {server} refused: {message:?}")
             }
-            Self::Conflict {
-                address,
-                with: [a, b, c, d, e, g],
-            } => {
-                let mac = format_args!("{a:02x}:{b:02x}:{c:02x}:{d:02x}:{e:02x}:{g:02x}");
-                write!(f, "{address} is in use by {mac}")
+            Self::Conflict { address, with } => {
+                write!(f, "{address} is in use by ")?;
+                for (position, octet) in with.iter().enumerate() {
+                    let colon = if position == 0 { "" } else { ":" };
+                    write!(f, "{colon}{octet:02x}")?;
+                }
+                Ok(())
             }
         }
     }

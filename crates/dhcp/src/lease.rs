@@ -1,5 +1,8 @@
 //! A lease: an address for a time, and the configuration that came with it.
 
+mod grant;
+mod times;
+
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 
@@ -7,6 +10,8 @@ use ipnetwork::Ipv4Network;
 use serde::{Deserialize, Serialize};
 
 use crate::time::Instant;
+
+pub(crate) use grant::classful;
 
 /// What a server leased to the client.
 ///

@@ -1,4 +1,4 @@
-//! A DHCPv4 client (RFC 2131) as a pure state machine.
+//! A `DHCPv4` client (RFC 2131) as a pure state machine.
 //!
 //! [`Client`] decides, its caller acts: packets, probe results and the time go in as an [`Event`]
 //! and an [`Instant`], what has to be done comes out as [`Action`]s, and [`Client::deadline`] says
@@ -13,13 +13,20 @@ mod config;
 mod event;
 mod ignored;
 mod lease;
+mod message;
+mod name;
+mod option;
+mod reply;
 mod time;
+mod walk;
 
 pub mod routes;
 
-pub use client::{Answer, Client, Intent, State};
+pub use client::{Client, State};
 pub use config::{Broadcast, Config, ConflictDetection, DEFAULT_PARAMETERS, Start};
 pub use event::{Action, Destination, Event, Probe, ProbeOutcome, Transmit, Trouble, Unbound};
 pub use ignored::Ignored;
 pub use lease::{ClasslessRoute, Lease, StaticRoute, Times};
+pub use message::Intent;
+pub use reply::Answer;
 pub use time::Instant;
