@@ -136,9 +136,6 @@ mod tests {
         let missing = Times::of(&BTreeMap::new(), Instant::default())
             .unwrap()
             .unwrap();
-        assert_eq!(
-            missing.expiry,
-            Instant::from_boot(Duration::from_hours(1))
-        );
+        assert_eq!(missing.expiry, Instant::from_boot(Duration::from_hours(1)));
     }
 }
