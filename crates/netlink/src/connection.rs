@@ -88,7 +88,7 @@ impl Netlink {
         flags: u16,
         body: &impl Emitable,
         attempt: Attempt<'_>,
-        each: &mut dyn FnMut(u16, &[u8]) -> Result<(), Malformed>,
+        each: &mut Reader<'_>,
     ) -> Result<Outcome, Error> {
         self.send(kind, flags | NLM_F_REQUEST, body)?;
         let mut outcome = Outcome::Complete;
@@ -164,6 +164,9 @@ impl std::fmt::Debug for Netlink {
             .finish_non_exhaustive()
     }
 }
+
+/// Takes the type and the payload of a reply.
+type Reader<'a> = dyn FnMut(u16, &[u8]) -> Result<(), Malformed> + 'a;
 
 #[derive(PartialEq)]
 enum Outcome {

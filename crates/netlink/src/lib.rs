@@ -8,6 +8,8 @@
 //! still is what a result promised.
 
 pub mod address;
+pub mod apply;
+pub mod compare;
 
 mod connection;
 mod decode;

@@ -140,10 +140,9 @@ impl Netlink {
             Placement::Replace => NLM_F_CREATE | NLM_F_REPLACE,
         };
         let message = message(new)?;
-        let object = Described(new);
         let attempt = Attempt {
             operation: "add route",
-            object: &object,
+            object: new,
         };
         match self.request(libc::RTM_NEWROUTE, flags, &message, attempt, |_, _| Ok(())) {
             Ok(()) => Ok(true),
@@ -164,10 +163,9 @@ impl Netlink {
         message.header.kind = RouteType::Unspec;
         message.header.scope = RouteScope::NoWhere;
         message.header.flags = RouteFlags::empty();
-        let object = Described(route);
         let attempt = Attempt {
             operation: "delete route",
-            object: &object,
+            object: route,
         };
         match self.request(libc::RTM_DELROUTE, 0, &message, attempt, |_, _| Ok(())) {
             Ok(()) => Ok(true),
@@ -312,23 +310,91 @@ fn route_address(address: IpAddr) -> RouteAddress {
     }
 }
 
-/// Prints a route as `10.0.0.0/8 via 192.0.2.1 table 100 metric 5`.
-struct Described<'a>(&'a NewRoute);
-
-impl std::fmt::Display for Described<'_> {
+impl std::fmt::Display for NewRoute {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let route = self.0;
-        write!(f, "{}", route.dst)?;
-        if let Some(gw) = route.gw {
+        let Self {
+            dst,
+            gw,
+            table,
+            scope,
+            priority,
+            mtu,
+            advmss,
+            ..
+        } = *self;
+        Text {
+            dst,
+            gw,
+            table,
+            scope,
+            priority,
+            mtu,
+            advmss,
+        }
+        .fmt(f)
+    }
+}
+
+impl std::fmt::Display for KernelRoute {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self {
+            dst,
+            gw,
+            table,
+            scope,
+            priority,
+            mtu,
+            advmss,
+            ..
+        } = *self;
+        let scope = Some(scope).filter(|scope| *scope != 0);
+        let priority = Some(priority).filter(|priority| *priority != 0);
+        Text {
+            dst,
+            gw,
+            table,
+            scope,
+            priority,
+            mtu,
+            advmss,
+        }
+        .fmt(f)
+    }
+}
+
+/// Prints a route as `10.0.0.0/8 via 192.0.2.1 table 100 metric 5`.
+struct Text {
+    dst: IpNetwork,
+    gw: Option<IpAddr>,
+    table: u32,
+    scope: Option<u8>,
+    priority: Option<u32>,
+    mtu: Option<u32>,
+    advmss: Option<u32>,
+}
+
+impl std::fmt::Display for Text {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}", self.dst)?;
+        if let Some(gw) = self.gw {
             write!(f, " via {gw}")?;
         }
-        if route.table != MAIN_TABLE {
-            write!(f, " table {}", route.table)?;
+        if self.table != MAIN_TABLE {
+            write!(f, " table {}", self.table)?;
         }
-        match route.priority {
-            Some(priority) => write!(f, " metric {priority}"),
-            None => Ok(()),
+        if let Some(scope) = self.scope {
+            write!(f, " scope {scope}")?;
         }
+        for (name, value) in [
+            ("metric", self.priority),
+            ("mtu", self.mtu),
+            ("advmss", self.advmss),
+        ] {
+            if let Some(value) = value {
+                write!(f, " {name} {value}")?;
+            }
+        }
+        Ok(())
     }
 }
 
