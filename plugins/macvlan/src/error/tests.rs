@@ -1,0 +1,358 @@
+//! What is read about each fault: reviewed as text, and held to its length and form.
+
+use std::path::PathBuf;
+
+use super::*;
+use cni::MacAddr;
+
+#[test]
+fn each_fault_has_its_code_message_and_advice() {
+    for (error, expected) in table() {
+        let error = cni::Error::from(error);
+        println!(
+            "{}\t{}\n\t{}",
+            error.code.number(),
+            error.msg,
+            error.details
+        );
+        let found = (
+            error.code.number(),
+            error.msg.as_str(),
+            error.details.as_str(),
+        );
+        assert_eq!(found, expected);
+        assert!(
+            error.msg.len() < 300 && error.details.len() < 300,
+            "too long: {error:?}"
+        );
+        assert!(
+            !error.msg.contains('\n') && !error.msg.ends_with('.'),
+            "{error:?}"
+        );
+    }
+}
+
+type Expected = (u32, &'static str, &'static str);
+
+fn table() -> Vec<(Error, Expected)> {
+    [configuration(), node(), kernel(), differences()]
+        .into_iter()
+        .flatten()
+        .collect()
+}
+
+fn configuration() -> Vec<(Error, Expected)> {
+    let mac = |key, text: &str, fault| Error::InvalidMac {
+        key,
+        text: text.to_owned(),
+        fault,
+    };
+    let unicast = "a link needs a unicast MAC, such as 02:00:5e:00:53:01";
+    vec![
+        (
+            Error::UnknownMode {
+                name: "source".to_owned(),
+            },
+            (
+                2,
+                r#"mode: "source" is not supported, only bridge, private, vepa, passthru"#,
+                "",
+            ),
+        ),
+        (
+            mac("mac", "02:00", MacFault::Malformed),
+            (7, r#"mac: "02:00" is not a MAC address"#, unicast),
+        ),
+        (
+            mac(
+                "runtimeConfig.mac",
+                "33:33:00:00:00:01",
+                MacFault::Multicast,
+            ),
+            (
+                7,
+                r#"runtimeConfig.mac: "33:33:00:00:00:01" is a multicast MAC address"#,
+                unicast,
+            ),
+        ),
+        (
+            mac(MAC_IN_CNI_ARGS, "00:00:00:00:00:00", MacFault::Zero),
+            (
+                4,
+                r#"MAC in CNI_ARGS: "00:00:00:00:00:00" is the MAC address of all zeros"#,
+                unicast,
+            ),
+        ),
+        (
+            Error::MtuOutOfRange {
+                mtu: 9000,
+                parent: "eth1".to_owned(),
+                parent_mtu: 1500,
+            },
+            (
+                7,
+                r#"mtu: 9000 is not from 68 to 1500, the MTU of the parent "eth1""#,
+                "0 takes the MTU of the parent; a larger one has to be set on the parent first",
+            ),
+        ),
+        (
+            Error::MtuBelowIpv6 {
+                mtu: 1200,
+                address: "fd00::7/64".parse().expect("an address"),
+            },
+            (
+                7,
+                "mtu: 1200 is below 1280, which the IPv6 address fd00::7/64 needs",
+                r#"set "mtu" to 1280 or more, or to 0"#,
+            ),
+        ),
+        (
+            Error::NoAddress {
+                ipam: "static".to_owned(),
+            },
+            (
+                103,
+                r#"plugin "static" returned no address"#,
+                r#"correct its configuration; a network without addresses has no "ipam""#,
+            ),
+        ),
+        (
+            Error::Cni(cni::Error::new(Code::Other(177), "no luck").with_details("try again")),
+            (177, "no luck", "try again"),
+        ),
+    ]
+}
+
+fn node() -> Vec<(Error, Expected)> {
+    let name = "eth1".to_owned();
+    vec![
+        (
+            Error::NoDefaultRoute { place: Place::Host },
+            (
+                7,
+                "master: not set, and on the host there is no default route to take it from",
+                r#"set "master" to the device of the LAN"#,
+            ),
+        ),
+        (
+            Error::ParentMissing {
+                name: "eth9".to_owned(),
+                place: Place::Host,
+                candidates: vec!["eth0".to_owned(), "bond0".to_owned()],
+            },
+            (
+                7,
+                r#"master: there is no link "eth9" on the host"#,
+                r#"set "master" to one of: eth0, bond0"#,
+            ),
+        ),
+        (
+            Error::ParentMissing {
+                name: name.clone(),
+                place: Place::Container,
+                candidates: vec![],
+            },
+            (7, r#"master: there is no link "eth1" in the container"#, ""),
+        ),
+        (
+            Error::ParentNotEthernet {
+                name: "lo".to_owned(),
+            },
+            (
+                7,
+                r#"master: "lo" is not an Ethernet device"#,
+                "a macvlan needs a parent that carries Ethernet frames",
+            ),
+        ),
+        (
+            Error::ParentDown {
+                name: name.clone(),
+                place: Place::Host,
+            },
+            (
+                100,
+                r#"the parent "eth1" is down on the host"#,
+                "`ip link set eth1 up`, and let the node's network configuration do so at boot",
+            ),
+        ),
+        (
+            Error::ParentWireless {
+                name: "wlan0".to_owned(),
+            },
+            (
+                100,
+                r#"the parent "wlan0" is a Wi-Fi device, whose access point drops frames from any other MAC"#,
+                "use an ipvlan, which shares the MAC of its parent, or a wired parent",
+            ),
+        ),
+        (
+            Error::NameTaken {
+                ifname: "net1".to_owned(),
+                netns: "/run/netns/p".to_owned(),
+            },
+            (
+                4,
+                r#"CNI_IFNAME: the name "net1" is taken in the network namespace "/run/netns/p""#,
+                "remove the link that has it, or ask for another interface name",
+            ),
+        ),
+        (
+            Error::Netns(netns::Error::NotFound {
+                path: "/run/netns/p".into(),
+            }),
+            (
+                3,
+                "CNI_NETNS: no network namespace at /run/netns/p: no such file",
+                "",
+            ),
+        ),
+        (
+            Error::Netns(netns::Error::NotANamespace {
+                path: "/run/netns/p".into(),
+            }),
+            (4, "CNI_NETNS: /run/netns/p is not a network namespace", ""),
+        ),
+    ]
+}
+
+fn kernel() -> Vec<(Error, Expected)> {
+    let refused = |errno| netlink::Error::Kernel {
+        operation: "create macvlan",
+        object: "\"net1\"".to_owned(),
+        errno,
+        extack: Some("no".to_owned()),
+    };
+    let obstructed = |obstacle, errno| Error::Obstructed {
+        ifname: "net1".to_owned(),
+        parent: "eth1".to_owned(),
+        obstacle,
+        errno,
+    };
+    vec![
+        (
+            refused(Errno::EPERM).into(),
+            (
+                100,
+                r#"cannot create macvlan "net1": EPERM: Operation not permitted; kernel says "no""#,
+                "",
+            ),
+        ),
+        (
+            netlink::Error::DuplicateAddress {
+                address: "fd00::7".parse().expect("an address"),
+            }
+            .into(),
+            (
+                105,
+                "address fd00::7 is in use by another host on the link",
+                "",
+            ),
+        ),
+        (
+            obstructed(
+                Obstacle::Occupant {
+                    occupant: Some("bridge \"br0\"".to_owned()),
+                },
+                Errno::EBUSY,
+            ),
+            (
+                100,
+                r#"cannot create macvlan "net1" on "eth1": it is in use by bridge "br0" (EBUSY)"#,
+                OCCUPIED,
+            ),
+        ),
+        (
+            obstructed(Obstacle::Occupant { occupant: None }, Errno::EBUSY),
+            (
+                100,
+                r#"cannot create macvlan "net1" on "eth1": it is in use by a bridge, a bond or an ipvlan (EBUSY)"#,
+                OCCUPIED,
+            ),
+        ),
+        (
+            obstructed(Obstacle::NotAlone, Errno::EINVAL),
+            (
+                100,
+                r#"cannot create macvlan "net1" on "eth1": mode passthru needs it alone, and it has other macvlans (EINVAL)"#,
+                r#"use a parent without other macvlans, or another "mode""#,
+            ),
+        ),
+        (
+            obstructed(Obstacle::TakenByPassthru, Errno::EINVAL),
+            (
+                100,
+                r#"cannot create macvlan "net1" on "eth1": a macvlan in mode passthru has it for itself (EINVAL)"#,
+                "use another parent, or first remove the pod that has this one for itself",
+            ),
+        ),
+        (
+            obstructed(
+                Obstacle::Mac {
+                    mac: Some(MacAddr::new([2, 0, 0, 0, 0, 7])),
+                },
+                Errno::EADDRINUSE,
+            ),
+            (
+                100,
+                r#"cannot create macvlan "net1" on "eth1": the MAC 02:00:00:00:00:07 is in use on it (EADDRINUSE)"#,
+                "give the pod another MAC, or wait until the pod that had it is gone",
+            ),
+        ),
+    ]
+}
+
+const OCCUPIED: &str = "set \"master\" to the bridge or bond itself; a parent of ipvlans takes no macvlan, in whatever namespace they are";
+
+fn differences() -> Vec<(Error, Expected)> {
+    let ifname = || "net1".to_owned();
+    let netns = || PathBuf::from("/run/netns/p");
+    [
+        (
+            Difference::NetnsGone { netns: netns() },
+            r#"the network namespace "/run/netns/p" is gone"#,
+        ),
+        (
+            Difference::NotPromised { ifname: ifname() },
+            r#"prevResult.interfaces: there is no "net1" with a sandbox"#,
+        ),
+        (
+            Difference::OtherNetns {
+                ifname: ifname(),
+                sandbox: "/run/netns/q".to_owned(),
+                netns: netns(),
+            },
+            r#"prevResult.interfaces: "net1" is in the sandbox "/run/netns/q", which is not CNI_NETNS "/run/netns/p""#,
+        ),
+        (
+            Difference::Kind {
+                ifname: ifname(),
+                kind: Some("veth".to_owned()),
+            },
+            r#"the link "net1" is not a macvlan, but veth"#,
+        ),
+        (
+            Difference::Kind {
+                ifname: ifname(),
+                kind: None,
+            },
+            r#"the link "net1" is not a macvlan, but a device"#,
+        ),
+        (
+            Difference::Mode {
+                ifname: ifname(),
+                found: Some(MacvlanMode::Vepa),
+                promised: MacvlanMode::Bridge,
+            },
+            r#"the link "net1" has mode vepa, expected bridge"#,
+        ),
+        (
+            Difference::Parent {
+                ifname: ifname(),
+                promised: "eth1".to_owned(),
+            },
+            r#"the link "net1" has another parent than "eth1""#,
+        ),
+    ]
+    .map(|(difference, msg)| (difference.into(), (104, msg, "")))
+    .into()
+}
