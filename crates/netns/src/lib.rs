@@ -8,6 +8,7 @@
 //! This is the only crate that may use `unsafe`, and it does so only for what `nix` has no safe call for.
 
 pub mod announce;
+pub mod arp;
 pub mod clock;
 mod error;
 pub mod fd;

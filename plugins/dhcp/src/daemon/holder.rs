@@ -1,0 +1,332 @@
+//! One attachment's lease: the client that decides, and what its decisions do.
+
+mod acting;
+mod keeping;
+mod pod;
+mod waiting;
+
+use std::time::Duration;
+
+use cni::{Attachment, Code, Error};
+use dhcp_client::{Answer, Client, Event, Instant, Lease, ProbeOutcome, State};
+use ipnetwork::IpNetwork;
+use tracing::Span;
+
+use super::exchange::Exchange;
+use super::link::PodLink;
+use super::node::Node;
+use super::probing::Probing;
+use super::{client_config, outcome};
+use crate::lease_config::LeaseConfig;
+use crate::protocol::AddRequest;
+
+pub(crate) use waiting::Adder;
+use waiting::Waiting;
+
+/// The holder of one lease, or of the wish for one.
+pub(crate) struct Holder {
+    id: u64,
+    attachment: Attachment,
+    config: LeaseConfig,
+    link: PodLink,
+    client: Client,
+    /// Open while an answer may come.
+    exchange: Option<Exchange>,
+    /// When to close the sockets though no answer has come.
+    listen_until: Option<Instant>,
+    /// The probe for another user of the address.
+    probing: Option<Probing>,
+    /// The ADDs that wait for a lease.
+    waiting: Option<Waiting>,
+    /// The call that brought this holder about, until another ADD has joined it.
+    only_adder: Option<u64>,
+    /// Whether an ADD has been answered with a lease.
+    attached: bool,
+    /// What the pod's link has by ADD or by this daemon.
+    in_pod: Option<Lease>,
+    /// Whether the leased address has been seen on the pod's link, so that it is ours to look after.
+    seen: bool,
+    /// When to look for the address, and how long to wait before looking again.
+    look: Option<(Instant, Duration)>,
+    /// The station that the last ACK came from: the server, or the relay before it.
+    server_station: Option<[u8; 6]>,
+    /// Why the last attempt to reach the network failed on this node.
+    fault: Option<String>,
+    /// The pod is gone, and nothing more can be done.
+    gone: bool,
+    pod: Option<String>,
+    span: Span,
+}
+
+impl Holder {
+    /// Starts to ask for a lease on behalf of `adder`.
+    pub(crate) fn start(
+        id: u64,
+        request: AddRequest,
+        link: PodLink,
+        adder: Adder,
+        now: Instant,
+        node: &Node,
+    ) -> Self {
+        let AddRequest {
+            attachment,
+            pod,
+            lease: config,
+            ..
+        } = request;
+        let span = span_of(&attachment, pod.as_deref());
+        let client_config = client_config::of(&config, link.mac(), node);
+        let (client, actions) = Client::new(client_config, fastrand::u64(..), now);
+        let within = config.timeout().unwrap_or(node.patience);
+        let mut holder = Self {
+            id,
+            attachment,
+            config,
+            link,
+            client,
+            exchange: None,
+            listen_until: None,
+            probing: None,
+            only_adder: Some(adder.call),
+            waiting: Some(Waiting::new(adder, now, within)),
+            attached: false,
+            in_pod: None,
+            seen: false,
+            look: None,
+            server_station: None,
+            fault: None,
+            gone: false,
+            pod,
+            span,
+        };
+        let _entered = holder.span.clone().entered();
+        tracing::info!(mac = %holder.link.mac(), "asking for a lease");
+        holder.perform(actions, now, node);
+        holder
+    }
+
+    pub(crate) fn attachment(&self) -> &Attachment {
+        &self.attachment
+    }
+
+    /// Whether this holder's link is `link`.
+    pub(crate) fn is_on(&self, link: &PodLink) -> bool {
+        self.link == *link
+    }
+
+    /// When [`on_time`](Self::on_time) has something to do.
+    pub(crate) fn deadline(&self) -> Option<Instant> {
+        let waiting = self.waiting.as_ref().map(Waiting::until);
+        let probing = self.probing.as_ref().map(Probing::deadline);
+        let look = self.look.map(|(at, _)| at);
+        let deadlines = [
+            self.client.deadline(),
+            self.listen_until,
+            probing,
+            look,
+            waiting,
+        ];
+        deadlines.into_iter().flatten().min()
+    }
+
+    /// Whether nothing will happen any more.
+    pub(crate) fn is_over(&self) -> bool {
+        self.gone || self.client.state() == State::Stopped
+    }
+
+    /// Closes what is open.
+    pub(crate) fn close(&mut self, node: &Node) {
+        if let Some(probing) = self.probing.take() {
+            probing.close(node);
+        }
+        self.stop_listening(node);
+    }
+
+    fn stop_listening(&mut self, node: &Node) {
+        self.listen_until = None;
+        if let Some(exchange) = self.exchange.take() {
+            exchange.close(node);
+        }
+    }
+
+    /// Answers another ADD of the same attachment: now if there is a lease, with the first one's
+    /// otherwise.
+    pub(crate) fn join(&mut self, adder: Adder, now: Instant, node: &Node) {
+        self.only_adder = None;
+        if let Some(lease) = self.client.lease() {
+            adder.answer(self.result(lease));
+            return;
+        }
+        let within = self.config.timeout().unwrap_or(node.patience);
+        match &mut self.waiting {
+            Some(waiting) => waiting.join(adder),
+            None => self.waiting = Some(Waiting::new(adder, now, within)),
+        }
+    }
+
+    /// Does what was due by now.
+    pub(crate) fn on_time(&mut self, now: Instant, node: &Node) {
+        let _entered = self.span.clone().entered();
+        if self
+            .waiting
+            .as_ref()
+            .is_some_and(|waiting| waiting.until() <= now)
+        {
+            self.give_up(now, node);
+        }
+        let probed = self
+            .probing
+            .as_mut()
+            .and_then(|probing| probing.on_time(&self.link, now));
+        if let Some(outcome) = probed {
+            self.conclude_probe(outcome, now, node);
+        }
+        if self
+            .client
+            .deadline()
+            .is_some_and(|deadline| deadline <= now)
+        {
+            self.step(Event::Deadline, now, node);
+        }
+        if self.look.is_some_and(|(at, _)| at <= now) {
+            self.look_at_pod(now, node);
+        }
+        if self.listen_until.is_some_and(|until| until <= now) {
+            self.stop_listening(node);
+        }
+    }
+
+    /// Takes the answers that have come.
+    pub(crate) fn on_answers(&mut self, now: Instant, node: &Node) {
+        let _entered = self.span.clone().entered();
+        for _ in 0..MOST_ANSWERS {
+            let Some(exchange) = &self.exchange else {
+                return;
+            };
+            match exchange.receive() {
+                Ok(Some(answer)) => {
+                    let acks = self.acks();
+                    let event = Event::Received {
+                        payload: &answer.payload,
+                    };
+                    let actions = self.client.step(event, now);
+                    if self.acks() != acks {
+                        self.server_station = answer.from;
+                    }
+                    self.perform(actions, now, node);
+                }
+                Ok(None) => return,
+                Err(error) => return self.fail(&error, now, node),
+            }
+        }
+    }
+
+    /// Takes the ARP messages that have come.
+    pub(crate) fn on_arp(&mut self, now: Instant, node: &Node) {
+        let _entered = self.span.clone().entered();
+        let heard = self
+            .probing
+            .as_ref()
+            .and_then(|probing| probing.hear(&self.link));
+        if let Some(outcome) = heard {
+            self.conclude_probe(outcome, now, node);
+        }
+    }
+
+    /// Gives the lease back, or stops asking for one.
+    pub(crate) fn release(&mut self, now: Instant, node: &Node) {
+        let _entered = self.span.clone().entered();
+        if let Some(waiting) = self.waiting.take() {
+            waiting.fail(&outcome::deleted_meanwhile(&self.attachment));
+        }
+        self.step(Event::Release, now, node);
+    }
+
+    /// Ends an ADD under way with an error.
+    pub(crate) fn cancel_add(&mut self, error: &Error, now: Instant, node: &Node) {
+        let _entered = self.span.clone().entered();
+        if let Some(waiting) = self.waiting.take() {
+            waiting.fail(error);
+            if !self.attached {
+                self.step(Event::Release, now, node);
+            }
+        }
+    }
+
+    /// Whether nobody is left for whom the ADD, begun by call `number` and others, was made.
+    pub(crate) fn is_abandoned_by(&mut self, number: u64) -> bool {
+        match &mut self.waiting {
+            Some(waiting) => waiting.is_forsaken() && !self.attached,
+            None => self.only_adder == Some(number),
+        }
+    }
+
+    /// Compares the lease with what the runtime was told.
+    pub(crate) fn check(&self, promised: &[IpNetwork], now: Instant) -> Result<(), Error> {
+        let lease = self.client.lease();
+        let lease = lease.filter(|lease| lease.expiry().is_none_or(|expiry| now < expiry));
+        let lease = lease.ok_or_else(|| outcome::lease_lost(&self.attachment))?;
+        if promised.contains(&IpNetwork::V4(lease.network())) {
+            Ok(())
+        } else {
+            Err(outcome::other_address(
+                &self.attachment,
+                lease.address,
+                promised,
+            ))
+        }
+    }
+
+    /// The time of the ADDs is over.
+    fn give_up(&mut self, now: Instant, node: &Node) {
+        let Some(waiting) = self.waiting.take() else {
+            return;
+        };
+        let waited = waiting.until().duration_since(waiting.since());
+        let error = match &self.fault {
+            Some(fault) => {
+                let ifname = self.attachment.ifname.as_str();
+                Error::new(
+                    Code::TryAgainLater,
+                    format!("cannot reach the LAN on {ifname:?}: {fault}"),
+                )
+            }
+            None => outcome::no_lease_in_time(&self.attachment, &self.client, waited),
+        };
+        tracing::warn!("{error}");
+        waiting.fail(&error);
+        if !self.attached {
+            self.step(Event::Release, now, node);
+        }
+    }
+
+    fn conclude_probe(&mut self, outcome: ProbeOutcome, now: Instant, node: &Node) {
+        let Some(probing) = self.probing.take() else {
+            return;
+        };
+        let address = probing.address();
+        probing.close(node);
+        self.step(Event::ProbeResult { address, outcome }, now, node);
+    }
+
+    fn acks(&self) -> u32 {
+        self.client
+            .received()
+            .get(&Answer::Ack)
+            .copied()
+            .unwrap_or(0)
+    }
+
+    fn step(&mut self, event: Event<'_>, now: Instant, node: &Node) {
+        let actions = self.client.step(event, now);
+        self.perform(actions, now, node);
+    }
+}
+
+fn span_of(attachment: &Attachment, pod: Option<&str>) -> Span {
+    let (network, ifname) = (attachment.network.as_str(), attachment.ifname.as_str());
+    tracing::info_span!("lease", pod, network, ifname)
+}
+
+/// Packets taken in one go before everything else gets its turn.
+const MOST_ANSWERS: usize = 32;

@@ -1,0 +1,110 @@
+//! A holder's record: written when something changes, read by the next daemon.
+
+use dhcp_client::{Client, Instant, Start};
+
+use super::Holder;
+use crate::daemon::link::PodLink;
+use crate::daemon::node::Node;
+use crate::daemon::record::{Record, VERSION};
+use crate::daemon::{client_config, log, record_store};
+
+impl Holder {
+    /// Goes on with a lease that an earlier daemon held.
+    pub(crate) fn adopt(id: u64, record: Record, now: Instant, node: &Node) -> Self {
+        let last_address = record.last_address();
+        let Record {
+            attachment,
+            pod,
+            link,
+            config,
+            lease,
+            in_pod,
+            seen,
+            server_station,
+            ..
+        } = record;
+        let link = PodLink::of_record(&link);
+        let mut client_config = client_config::of(&config, link.mac(), node);
+        client_config.start = match (lease, last_address) {
+            (Some(lease), _) => Start::Resume(lease),
+            (None, Some(address)) => Start::Address(address),
+            (None, None) => Start::Fresh,
+        };
+        let (client, actions) = Client::new(client_config, fastrand::u64(..), now);
+        let span = super::span_of(&attachment, pod.as_deref());
+        let mut holder = Self {
+            id,
+            attachment,
+            config,
+            link,
+            client,
+            exchange: None,
+            listen_until: None,
+            probing: None,
+            waiting: None,
+            only_adder: None,
+            attached: true,
+            in_pod,
+            seen,
+            look: None,
+            server_station,
+            fault: None,
+            gone: false,
+            pod,
+            span,
+        };
+        let _entered = holder.span.clone().entered();
+        match holder.link.open(&node.root) {
+            Ok(_) => {
+                tracing::info!("going on with the lease of an earlier daemon");
+                holder.perform(actions, now, node);
+                if !holder.seen {
+                    holder.look_for_address(now);
+                }
+            }
+            Err(error) => {
+                holder.fail(&error, now, node);
+                if !holder.gone {
+                    holder.perform(actions, now, node);
+                }
+            }
+        }
+        holder
+    }
+
+    /// Writes the record.
+    pub(super) fn save(&self, node: &Node) -> Result<(), record_store::Error> {
+        if self.gone {
+            return Ok(());
+        }
+        node.records.save(&Record {
+            version: VERSION,
+            boot_id: node.records.boot_id().to_owned(),
+            attachment: self.attachment.clone(),
+            pod: self.pod.clone(),
+            link: self.link.to_record(),
+            config: self.config.clone(),
+            lease: self.client.lease().cloned(),
+            in_pod: self.in_pod.clone(),
+            seen: self.seen,
+            server_station: self.server_station,
+        })
+    }
+
+    /// Writes the record; goes on without it if that cannot be done.
+    pub(super) fn save_or_log(&self, node: &Node) {
+        if let Err(error) = self.save(node) {
+            tracing::error!(
+                "{}; a restart would lose this lease",
+                log::with_causes(&error)
+            );
+        }
+    }
+
+    /// Removes the record.
+    pub(super) fn forget(&self, node: &Node) {
+        if let Err(error) = node.records.remove(&self.attachment) {
+            tracing::error!("cannot remove: {}", log::with_causes(&error));
+        }
+    }
+}

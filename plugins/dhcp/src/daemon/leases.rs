@@ -1,0 +1,247 @@
+//! All leases of the node: which attachment has which, and whose turn is when.
+//!
+//! Everything here runs to its end before the next thing starts, so that the verbs of one attachment
+//! follow one another without a lock.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use cni::{Attachment, ContainerId, Error, IfName, NetworkName};
+use dhcp_client::Instant;
+use ipnetwork::IpNetwork;
+
+use super::connection::{Call, Message};
+use super::holder::{Adder, Holder};
+use super::link::PodLink;
+use super::node::{Node, Socket};
+use super::outcome;
+use super::record::Record;
+use crate::protocol::{AddRequest, Reply, Request};
+
+/// The leases, by a number that is never used again.
+pub(crate) struct Leases {
+    node: Node,
+    holders: BTreeMap<u64, Holder>,
+    /// The holder of each attachment. A released one is not here, though an answer may be on its way.
+    attached: BTreeMap<Attachment, u64>,
+    deadlines: BTreeSet<(Instant, u64)>,
+    next_id: u64,
+}
+
+impl Leases {
+    pub(crate) fn new(node: Node) -> Self {
+        Self {
+            node,
+            holders: BTreeMap::new(),
+            attached: BTreeMap::new(),
+            deadlines: BTreeSet::new(),
+            next_id: 0,
+        }
+    }
+
+    /// Goes on with the leases of an earlier daemon.
+    pub(crate) fn adopt(&mut self, records: Vec<Record>, now: Instant) {
+        for record in records {
+            let id = self.next_id;
+            self.next_id += 1;
+            self.attached.insert(record.attachment.clone(), id);
+            self.holders
+                .insert(id, Holder::adopt(id, record, now, &self.node));
+            self.with(id, |_, _| {});
+        }
+    }
+
+    pub(crate) fn node(&self) -> &Node {
+        &self.node
+    }
+
+    /// The number of attachments with a lease, or on the way to one.
+    pub(crate) fn len(&self) -> usize {
+        self.attached.len()
+    }
+
+    /// When [`on_time`](Self::on_time) has something to do.
+    pub(crate) fn deadline(&self) -> Option<Instant> {
+        self.deadlines.first().map(|(deadline, _)| *deadline)
+    }
+
+    /// Does what was due by now.
+    pub(crate) fn on_time(&mut self, now: Instant) {
+        let due: Vec<u64> = self
+            .deadlines
+            .range(..=(now, u64::MAX))
+            .map(|(_, id)| *id)
+            .collect();
+        for id in due {
+            self.with(id, |holder, node| holder.on_time(now, node));
+        }
+    }
+
+    /// Takes the packets that have come for socket `number`.
+    pub(crate) fn on_packets(&mut self, number: u64, now: Instant) {
+        let (socket, id) = Socket::of_number(number);
+        self.with(id, |holder, node| match socket {
+            Socket::Dhcp => holder.on_answers(now, node),
+            Socket::Arp => holder.on_arp(now, node),
+        });
+    }
+
+    /// Takes what a caller asks, and answers.
+    pub(crate) fn on_message(&mut self, message: Message, now: Instant) {
+        let Call {
+            number,
+            request,
+            namespace,
+            reply,
+        } = match message {
+            Message::Call(call) => call,
+            Message::CallerGone { attachment, number } => {
+                return self.caller_gone(&attachment, number, now);
+            }
+        };
+        let outcome = match request {
+            Request::Add(add) => {
+                return self.add(
+                    *add,
+                    namespace,
+                    Adder {
+                        call: number,
+                        reply,
+                    },
+                    now,
+                );
+            }
+            Request::Del { attachment } => {
+                self.release(&attachment, now);
+                Ok(())
+            }
+            Request::Check {
+                attachment,
+                addresses,
+            } => self.check(&attachment, &addresses, now),
+            Request::Gc { network, valid } => {
+                self.collect(&network, &valid, now);
+                Ok(())
+            }
+            Request::Status => Ok(()),
+        };
+        let outcome = match outcome {
+            Ok(()) => Reply::Done { result: None },
+            Err(error) => Reply::failed(&error),
+        };
+        // A caller that is gone needs no answer.
+        let _ = reply.send(outcome);
+    }
+
+    /// Ends every ADD under way. Bound leases are left alone.
+    pub(crate) fn stop(&mut self, now: Instant) {
+        for id in self.holders.keys().copied().collect::<Vec<_>>() {
+            self.with(id, |holder, node| {
+                holder.cancel_add(&outcome::stopping(), now, node);
+            });
+        }
+    }
+
+    fn add(
+        &mut self,
+        request: AddRequest,
+        namespace: Option<std::os::fd::OwnedFd>,
+        adder: Adder,
+        now: Instant,
+    ) {
+        let found = PodLink::find(&request, namespace, &self.node.root);
+        let link = match found {
+            Ok(link) => link,
+            Err(error) => {
+                adder.answer(Reply::failed(&outcome::of_link(&error)));
+                return;
+            }
+        };
+        if let Some(id) = self.attached.get(&request.attachment).copied() {
+            let same = self
+                .holders
+                .get(&id)
+                .is_some_and(|holder| holder.is_on(&link));
+            if same {
+                self.with(id, |holder, node| holder.join(adder, now, node));
+                return;
+            }
+            tracing::warn!(attachment = %request.attachment, "its link was made anew; releasing the old lease");
+            self.release(&request.attachment, now);
+        }
+        let id = self.next_id;
+        self.next_id += 1;
+        let attachment = request.attachment.clone();
+        let holder = Holder::start(id, request, link, adder, now, &self.node);
+        self.holders.insert(id, holder);
+        self.attached.insert(attachment, id);
+        self.with(id, |_, _| {});
+    }
+
+    fn release(&mut self, attachment: &Attachment, now: Instant) {
+        if let Some(id) = self.attached.remove(attachment) {
+            self.with(id, |holder, node| holder.release(now, node));
+        }
+    }
+
+    fn check(
+        &self,
+        attachment: &Attachment,
+        promised: &[IpNetwork],
+        now: Instant,
+    ) -> Result<(), Error> {
+        let holder = self
+            .attached
+            .get(attachment)
+            .and_then(|id| self.holders.get(id));
+        let holder = holder.ok_or_else(|| outcome::no_lease(attachment))?;
+        holder.check(promised, now)
+    }
+
+    fn collect(&mut self, network: &NetworkName, valid: &[(ContainerId, IfName)], now: Instant) {
+        let dead = self.attached.keys().filter(|attachment| {
+            attachment.network == *network
+                && !valid.iter().any(|(container_id, ifname)| {
+                    *container_id == attachment.container_id && *ifname == attachment.ifname
+                })
+        });
+        for attachment in dead.cloned().collect::<Vec<_>>() {
+            tracing::info!(%attachment, "no longer valid; releasing its lease");
+            self.release(&attachment, now);
+        }
+    }
+
+    fn caller_gone(&mut self, attachment: &Attachment, number: u64, now: Instant) {
+        let abandoned = self.attached.get(attachment).copied().filter(|id| {
+            self.holders
+                .get_mut(id)
+                .is_some_and(|holder| holder.is_abandoned_by(number))
+        });
+        if abandoned.is_some() {
+            tracing::info!(%attachment, "the caller of ADD is gone; undoing it");
+            self.release(attachment, now);
+        }
+    }
+
+    /// Lets a holder act, then notes its next turn or forgets it.
+    fn with(&mut self, id: u64, act: impl FnOnce(&mut Holder, &Node)) {
+        let Some(holder) = self.holders.get_mut(&id) else {
+            return;
+        };
+        let before = holder.deadline();
+        act(holder, &self.node);
+        let (after, over) = (holder.deadline(), holder.is_over());
+        if let Some(before) = before {
+            self.deadlines.remove(&(before, id));
+        }
+        if !over {
+            self.deadlines.extend(after.map(|after| (after, id)));
+            return;
+        }
+        if let Some(mut holder) = self.holders.remove(&id) {
+            holder.close(&self.node);
+            if self.attached.get(holder.attachment()) == Some(&id) {
+                self.attached.remove(holder.attachment());
+            }
+        }
+    }
+}

@@ -1,0 +1,211 @@
+//! The link of an attachment: in which namespace it is, and the way back to it.
+//!
+//! Between two visits nothing of it is held open, since that would keep a dead pod's namespace alive.
+//! Each visit finds the namespace by its path and makes sure that it, and the link, are still the same.
+
+use std::os::fd::OwnedFd;
+use std::path::{Path, PathBuf};
+
+use cni::{IfName, MacAddr};
+use netlink::{LinkChange, Netlink};
+use netns::{Netns, NetnsId};
+
+use super::host_root::HostRoot;
+use super::record::LinkRecord;
+use crate::protocol::AddRequest;
+
+/// A link in a pod.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct PodLink {
+    /// The namespace's path as the runtime knows it.
+    netns_path: PathBuf,
+    netns_id: NetnsId,
+    ifname: IfName,
+    index: u32,
+    mac: MacAddr,
+    parent: Option<u32>,
+}
+
+impl PodLink {
+    /// Finds the link that an ADD is for, and sets it up.
+    pub(crate) fn find(
+        request: &AddRequest,
+        namespace: Option<OwnedFd>,
+        root: &HostRoot,
+    ) -> Result<Self, Error> {
+        let namespace = Netns::from_fd(namespace.ok_or(Error::NoNamespace)?)?;
+        let netns_id = namespace.id()?;
+        let netns_path = PathBuf::from(&request.netns_path);
+        // The path has to lead there from here too: renewals depend on it.
+        reopen(root, &netns_path, netns_id)?;
+        let ifname = request.attachment.ifname.clone();
+        let mut netlink = Netlink::open_in(&namespace)?;
+        let link = match netlink.link(ifname.as_str()) {
+            Ok(link) => link,
+            Err(netlink::Error::LinkNotFound { .. }) => {
+                return Err(Error::Missing { ifname, netns_path });
+            }
+            Err(error) => return Err(error.into()),
+        };
+        let Some(mac) = link.mac.filter(|mac| !mac.is_zero()) else {
+            return Err(Error::NoMac { ifname });
+        };
+        if !link.up {
+            netlink.set_link(
+                link.index,
+                &LinkChange {
+                    up: Some(true),
+                    ..LinkChange::default()
+                },
+            )?;
+        }
+        Ok(Self {
+            netns_path,
+            netns_id,
+            ifname,
+            index: link.index,
+            mac,
+            parent: link.parent,
+        })
+    }
+
+    /// Opens the namespace again, if it and the link are still what they were.
+    pub(crate) fn open(&self, root: &HostRoot) -> Result<Visit, Error> {
+        let namespace = reopen(root, &self.netns_path, self.netns_id)?;
+        let mut netlink = Netlink::open_in(&namespace)?;
+        let missing = || Error::Missing {
+            ifname: self.ifname.clone(),
+            netns_path: self.netns_path.clone(),
+        };
+        match netlink.link_by_index(self.index) {
+            Ok(link) if link.mac == Some(self.mac) => Ok(Visit { namespace, netlink }),
+            Ok(_) | Err(netlink::Error::LinkNotFound { .. }) => Err(missing()),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// The link that a record tells of; whether it is still there shows when it is opened.
+    pub(crate) fn of_record(record: &LinkRecord) -> Self {
+        let LinkRecord {
+            netns_path,
+            netns_device,
+            netns_inode,
+            ifname,
+            index,
+            mac,
+            parent,
+        } = record;
+        Self {
+            netns_path: netns_path.clone(),
+            netns_id: NetnsId {
+                dev: *netns_device,
+                ino: *netns_inode,
+            },
+            ifname: ifname.clone(),
+            index: *index,
+            mac: MacAddr::from(*mac),
+            parent: *parent,
+        }
+    }
+
+    /// What to write down of it.
+    pub(crate) fn to_record(&self) -> LinkRecord {
+        LinkRecord {
+            netns_path: self.netns_path.clone(),
+            netns_device: self.netns_id.dev,
+            netns_inode: self.netns_id.ino,
+            ifname: self.ifname.clone(),
+            index: self.index,
+            mac: self.mac.octets(),
+            parent: self.parent,
+        }
+    }
+
+    /// The link's parent, if it has one: a link of the node.
+    pub(crate) fn parent(&self) -> Option<u32> {
+        self.parent
+    }
+
+    pub(crate) fn ifname(&self) -> &IfName {
+        &self.ifname
+    }
+
+    pub(crate) fn index(&self) -> u32 {
+        self.index
+    }
+
+    pub(crate) fn mac(&self) -> MacAddr {
+        self.mac
+    }
+}
+
+/// The inside of a pod's namespace, for as long as something is done there.
+pub(crate) struct Visit {
+    pub(crate) namespace: Netns,
+    pub(crate) netlink: Netlink,
+}
+
+/// Opens the namespace at `path` and makes sure that it is `id`.
+fn reopen(root: &HostRoot, path: &Path, id: NetnsId) -> Result<Netns, Error> {
+    let unreachable = |source| Error::Unreachable {
+        path: path.to_owned(),
+        source,
+    };
+    let fd = root.open(path).map_err(unreachable)?;
+    let namespace = Netns::from_fd(fd).map_err(|_| Error::NotANamespace {
+        path: path.to_owned(),
+    })?;
+    if namespace.id()? == id {
+        Ok(namespace)
+    } else {
+        Err(Error::Replaced {
+            path: path.to_owned(),
+        })
+    }
+}
+
+/// Why a link cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Error {
+    #[error("the request came without the pod's namespace")]
+    NoNamespace,
+    #[error("{path:?} is no network namespace any more")]
+    NotANamespace { path: PathBuf },
+    #[error("the dhcp daemon cannot open the namespace path {path:?}")]
+    Unreachable {
+        path: PathBuf,
+        source: std::io::Error,
+    },
+    #[error("the namespace path {path:?} leads the dhcp daemon to another namespace")]
+    Replaced { path: PathBuf },
+    #[error("no link {:?} in {netns_path:?}", ifname.as_str())]
+    Missing { ifname: IfName, netns_path: PathBuf },
+    #[error("link {:?} has no MAC address", ifname.as_str())]
+    NoMac { ifname: IfName },
+    #[error(transparent)]
+    Netns(#[from] netns::Error),
+    #[error(transparent)]
+    Netlink(#[from] netlink::Error),
+    #[error("no socket in the pod's namespace")]
+    Socket(#[from] std::io::Error),
+}
+
+impl Error {
+    /// Whether the link is gone for good, rather than out of reach for the moment.
+    pub(crate) fn is_final(&self) -> bool {
+        match self {
+            Self::NotANamespace { .. } | Self::Replaced { .. } | Self::Missing { .. } => true,
+            Self::Unreachable { source, .. } => {
+                matches!(
+                    source.kind(),
+                    std::io::ErrorKind::NotFound | std::io::ErrorKind::NotADirectory
+                ) || source.raw_os_error() == Some(nix::libc::ESRCH)
+            }
+            Self::NoNamespace
+            | Self::NoMac { .. }
+            | Self::Netns(_)
+            | Self::Netlink(_)
+            | Self::Socket(_) => false,
+        }
+    }
+}

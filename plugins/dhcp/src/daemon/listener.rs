@@ -1,0 +1,254 @@
+//! The daemon's socket: inherited from systemd, or made here.
+//!
+//! A socket file left by a killed daemon is taken over. A live daemon's never is: it holds a lock on
+//! the file beside the socket, and a daemon without that lock (the reference's) still answers a
+//! connection.
+
+use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::io;
+use std::os::unix::fs::{DirBuilderExt, FileTypeExt, MetadataExt, OpenOptionsExt};
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::path::{Path, PathBuf};
+
+use listenfd::ListenFd;
+use nix::errno::Errno;
+use nix::fcntl::{Flock, FlockArg};
+use nix::sys::stat::{Mode, umask};
+
+/// A listening socket, and what has to be tidied up after it.
+#[derive(Debug)]
+pub(crate) struct Listener {
+    socket: UnixListener,
+    own: Option<OwnSocket>,
+}
+
+impl Listener {
+    /// The socket that systemd passed, or one of our own at `path`.
+    pub(crate) fn acquire(mut passed: ListenFd, path: &Path) -> Result<Self, Error> {
+        let listener = match passed.len() {
+            0 => Self::bind(path)?,
+            1 => {
+                let socket = passed
+                    .take_unix_listener(0)
+                    .map_err(Error::NotAUnixSocket)?;
+                let socket = socket.ok_or(Error::TooManySockets { count: 0 })?;
+                Self { socket, own: None }
+            }
+            count => return Err(Error::TooManySockets { count }),
+        };
+        let io = |source| Error::Io {
+            path: path.to_owned(),
+            source,
+        };
+        listener.socket.set_nonblocking(true).map_err(io)?;
+        Ok(listener)
+    }
+
+    /// The socket to accept connections on.
+    pub(crate) fn socket(&self) -> &UnixListener {
+        &self.socket
+    }
+
+    /// Whether systemd made the socket.
+    pub(crate) fn is_inherited(&self) -> bool {
+        self.own.is_none()
+    }
+
+    /// Stops listening. A socket made here is unlinked, unless another has taken its place.
+    pub(crate) fn close(self) -> Result<(), Error> {
+        let Some(own) = self.own else { return Ok(()) };
+        if identity(&own.path).is_ok_and(|found| found == own.identity) {
+            fs::remove_file(&own.path).map_err(|source| Error::Io {
+                path: own.path.clone(),
+                source,
+            })?;
+        }
+        Ok(())
+    }
+
+    fn bind(path: &Path) -> Result<Self, Error> {
+        let io = |source| Error::Io {
+            path: path.to_owned(),
+            source,
+        };
+        if let Some(parent) = path.parent() {
+            DirBuilder::new()
+                .recursive(true)
+                .mode(0o700)
+                .create(parent)
+                .map_err(io)?;
+        }
+        let lock = lock(path)?;
+        remove_stale(path)?;
+        // The mode has to be right from the moment the file exists.
+        let before = umask(Mode::from_bits_truncate(0o177));
+        let bound = UnixListener::bind(path);
+        umask(before);
+        let socket = bound.map_err(io)?;
+        let identity = identity(path).map_err(io)?;
+        Ok(Self {
+            socket,
+            own: Some(OwnSocket {
+                path: path.to_owned(),
+                identity,
+                _lock: lock,
+            }),
+        })
+    }
+}
+
+#[derive(Debug)]
+struct OwnSocket {
+    path: PathBuf,
+    identity: (u64, u64),
+    _lock: Flock<File>,
+}
+
+/// Takes the lock that says a daemon serves `path`. The file stays: unlinking it would let two daemons
+/// hold locks on two files of one name.
+fn lock(path: &Path) -> Result<Flock<File>, Error> {
+    let name = path.with_extension("lock");
+    let file = OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .mode(0o600)
+        .open(&name)
+        .map_err(|source| Error::Io {
+            path: name.clone(),
+            source,
+        })?;
+    Flock::lock(file, FlockArg::LockExclusiveNonblock).map_err(|(_, errno)| {
+        if errno == Errno::EWOULDBLOCK {
+            Error::InUse {
+                path: path.to_owned(),
+            }
+        } else {
+            Error::Io {
+                path: name,
+                source: errno.into(),
+            }
+        }
+    })
+}
+
+/// Removes a socket file that nobody listens on.
+fn remove_stale(path: &Path) -> Result<(), Error> {
+    let io = |source| Error::Io {
+        path: path.to_owned(),
+        source,
+    };
+    let found = match fs::symlink_metadata(path) {
+        Ok(found) => found,
+        Err(missing) if missing.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(io(error)),
+    };
+    if !found.file_type().is_socket() {
+        return Err(Error::NotASocket {
+            path: path.to_owned(),
+        });
+    }
+    match UnixStream::connect(path) {
+        Err(refused) if refused.kind() == io::ErrorKind::ConnectionRefused => {}
+        Err(missing) if missing.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Ok(_) | Err(_) => {
+            return Err(Error::InUse {
+                path: path.to_owned(),
+            });
+        }
+    }
+    tracing::info!(socket = %path.display(), "taking over the socket of a daemon that is gone");
+    fs::remove_file(path).map_err(io)
+}
+
+fn identity(path: &Path) -> io::Result<(u64, u64)> {
+    let found = fs::symlink_metadata(path)?;
+    Ok((found.dev(), found.ino()))
+}
+
+/// Why there is no socket to serve.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Error {
+    #[error("another dhcp daemon already serves {}", path.display())]
+    InUse { path: PathBuf },
+    #[error("{} exists and is no socket; remove it or choose another -socketpath", path.display())]
+    NotASocket { path: PathBuf },
+    #[error("systemd passed {count} sockets; exactly one is expected")]
+    TooManySockets { count: usize },
+    #[error("the socket that systemd passed is no Unix stream socket")]
+    NotAUnixSocket(#[source] io::Error),
+    #[error("cannot listen on {}", path.display())]
+    Io { path: PathBuf, source: io::Error },
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+
+    fn at(path: &Path) -> Result<Listener, Error> {
+        Listener::acquire(ListenFd::empty(), path)
+    }
+
+    #[test]
+    fn directory_and_socket_belong_to_the_owner_alone_from_the_start() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("cni/dhcp.sock");
+        let listener = at(&path).unwrap();
+        let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+        assert_eq!(mode(path.parent().unwrap()), 0o700);
+        assert_eq!(mode(&path), 0o600);
+        assert!(!listener.is_inherited());
+    }
+
+    #[test]
+    fn a_socket_nobody_listens_on_is_taken_over() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("dhcp.sock");
+        drop(UnixListener::bind(&path).unwrap());
+        let _listener = at(&path).unwrap();
+        UnixStream::connect(&path).unwrap();
+    }
+
+    #[test]
+    fn a_socket_somebody_listens_on_is_left_alone() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("dhcp.sock");
+        let _reference = UnixListener::bind(&path).unwrap();
+        assert!(matches!(at(&path), Err(Error::InUse { .. })));
+        UnixStream::connect(&path).unwrap();
+    }
+
+    #[test]
+    fn a_daemon_that_holds_the_lock_is_left_alone_even_without_its_socket_file() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("dhcp.sock");
+        let _live = at(&path).unwrap();
+        fs::remove_file(&path).unwrap();
+        assert!(matches!(at(&path), Err(Error::InUse { .. })));
+    }
+
+    #[test]
+    fn any_other_file_is_left_alone() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("dhcp.sock");
+        fs::write(&path, "precious").unwrap();
+        assert!(matches!(at(&path), Err(Error::NotASocket { .. })));
+        assert_eq!(fs::read_to_string(&path).unwrap(), "precious");
+    }
+
+    #[test]
+    fn closing_unlinks_the_own_socket_and_no_other() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("dhcp.sock");
+        at(&path).unwrap().close().unwrap();
+        assert!(!path.exists());
+
+        let listener = at(&path).unwrap();
+        fs::remove_file(&path).unwrap();
+        let _other = UnixListener::bind(&path).unwrap();
+        listener.close().unwrap();
+        assert!(path.exists());
+    }
+}

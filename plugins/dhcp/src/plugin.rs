@@ -1,0 +1,115 @@
+//! The short-lived side: each verb becomes one request to the daemon.
+
+mod daemon_connection;
+mod socket_path;
+
+use std::path::{Path, absolute};
+
+use cni::{AddResult, Attachment, Code, ContainerId, Error, IfName};
+use cni_plugin::{Call, Plugin};
+use serde_json::Value;
+
+use crate::config::Document;
+use crate::identity::Pod;
+use crate::protocol::{AddRequest, Request};
+use daemon_connection::{DaemonConnection, Unreachable};
+
+/// The IPAM plugin `dhcp`.
+pub(crate) struct Dhcp;
+
+impl Plugin for Dhcp {
+    fn name(&self) -> &'static str {
+        "dhcp"
+    }
+
+    fn add(&self, call: &Call, attachment: &Attachment, netns: &Path) -> Result<AddResult, Error> {
+        let ipam = call.config.decode::<Document>()?.ipam;
+        let lease = ipam.resolve(attachment, &call.args)?;
+        let cannot_open = |why: &dyn std::fmt::Display| {
+            Error::new(
+                Code::InvalidEnvironment,
+                format!("cannot open CNI_NETNS \"{}\": {why}", netns.display()),
+            )
+        };
+        // The daemon finds the namespace again by its path, from another working directory.
+        let path = absolute(netns).map_err(|error| cannot_open(&error))?;
+        let Some(netns_path) = path.to_str() else {
+            return Err(cannot_open(&"the path is not UTF-8"));
+        };
+        let namespace = netns::Netns::open(&path).map_err(|error| cannot_open(&error))?;
+        let request = Request::Add(Box::new(AddRequest {
+            attachment: attachment.clone(),
+            netns_path: netns_path.to_owned(),
+            pod: Pod::from_args(&call.args).map(|pod| pod.to_string()),
+            lease,
+        }));
+        let mut daemon = DaemonConnection::open(ipam.daemon_socket_path.as_deref())
+            .map_err(|error| error.into_cni(Code::TryAgainLater))?;
+        let result = daemon
+            .ask(&request, Some(&namespace))?
+            .unwrap_or(Value::Null);
+        AddResult::from_json(&result)
+    }
+
+    fn del(
+        &self,
+        call: &Call,
+        attachment: &Attachment,
+        _netns: Option<&Path>,
+    ) -> Result<(), Error> {
+        let socket = daemon_socket(call)?;
+        let mut daemon = match DaemonConnection::open(socket.as_deref()) {
+            Ok(daemon) => daemon,
+            Err(Unreachable::NotRunning { path }) => {
+                eprintln!(
+                    "dhcp: no daemon at {path:?}: the lease of {attachment} is not released at \
+                     its server and will run out there"
+                );
+                return Ok(());
+            }
+            Err(error @ (Unreachable::Refused(_) | Unreachable::Io { .. })) => {
+                return Err(error.into_cni(Code::Io));
+            }
+        };
+        daemon
+            .ask(
+                &Request::Del {
+                    attachment: attachment.clone(),
+                },
+                None,
+            )
+            .map(drop)
+    }
+
+    fn check(&self, call: &Call, attachment: &Attachment, _netns: &Path) -> Result<(), Error> {
+        let promised = call.config.required_prev_result()?;
+        let request = Request::Check {
+            attachment: attachment.clone(),
+            addresses: promised.ips.iter().map(|ip| ip.address).collect(),
+        };
+        ask(call, &request, Code::TryAgainLater)
+    }
+
+    fn status(&self, call: &Call) -> Result<(), Error> {
+        ask(call, &Request::Status, Code::NotAvailable)
+    }
+
+    fn gc(&self, call: &Call, valid: &[(ContainerId, IfName)]) -> Result<(), Error> {
+        let request = Request::Gc {
+            network: call.config.name.clone(),
+            valid: valid.to_vec(),
+        };
+        ask(call, &request, Code::TryAgainLater)
+    }
+}
+
+fn ask(call: &Call, request: &Request, unreachable: Code) -> Result<(), Error> {
+    let socket = daemon_socket(call)?;
+    let mut daemon =
+        DaemonConnection::open(socket.as_deref()).map_err(|error| error.into_cni(unreachable))?;
+    daemon.ask(request, None).map(drop)
+}
+
+fn daemon_socket(call: &Call) -> Result<Option<String>, Error> {
+    Ok(call.config.decode::<Document>()?.ipam.daemon_socket_path)
+}
