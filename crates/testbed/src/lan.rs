@@ -1,11 +1,12 @@
 //! The LAN: a bridge in a namespace of its own, which has the router's and server's address.
 
+use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 
+use crate::deadline::Deadline;
 use crate::space::Space;
-use crate::wiring;
+use crate::{carrier, wiring};
 
 /// The addresses of a [`Lan`]'s router, which is where its DHCP server runs too.
 #[derive(Clone, Copy, Debug)]
@@ -30,7 +31,8 @@ impl Default for LanAddresses {
 pub struct Lan {
     addresses: LanAddresses,
     space: Arc<Space>,
-    ports: AtomicUsize,
+    /// The link at the other end of each port.
+    cables: Mutex<BTreeMap<String, (String, Space)>>,
 }
 
 impl Lan {
@@ -46,7 +48,7 @@ impl Lan {
         Self {
             addresses,
             space: Arc::new(space),
-            ports: AtomicUsize::new(0),
+            cables: Mutex::default(),
         }
     }
 
@@ -104,22 +106,48 @@ impl Lan {
 
     /// Plugs a new link `name` of another namespace into the bridge; returns the port's name.
     pub(crate) fn plug(&self, name: &str, far: &Space) -> String {
-        let port = format!("port{}", self.ports.fetch_add(1, Ordering::Relaxed) + 1);
+        let number = self
+            .cables
+            .lock()
+            .expect("nobody panics holding the cables")
+            .len()
+            + 1;
+        let port = format!("port{number}");
         self.enter(|| {
             wiring::create_veth(&port, name, far);
             wiring::attach(&port, BRIDGE);
+            for link in [&port, BRIDGE] {
+                carrier::await_carrier(link, true, Deadline::secs(10));
+            }
         });
+        let far = far.net_only();
+        far.enter(|| carrier::await_carrier(name, true, Deadline::secs(10)));
+        self.cables
+            .lock()
+            .expect("nobody panics holding the cables")
+            .insert(port.clone(), (name.to_owned(), far));
         port
     }
 
     /// Takes the cable of a node out of the bridge: its `eth1` stays, without carrier.
     pub fn unplug(&self, port: &str) {
         self.enter(|| wiring::set_down(port));
+        self.await_carrier_of(port, false);
     }
 
     /// Puts the cable back.
     pub fn replug(&self, port: &str) {
         self.enter(|| wiring::set_up(port));
+        self.await_carrier_of(port, true);
+    }
+
+    fn await_carrier_of(&self, port: &str, wanted: bool) {
+        let cables = self
+            .cables
+            .lock()
+            .expect("nobody panics holding the cables");
+        let (name, far) = cables.get(port).expect("the port has a cable");
+        far.enter(|| carrier::await_carrier(name, wanted, Deadline::secs(10)));
     }
 }
 

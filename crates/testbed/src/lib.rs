@@ -23,6 +23,7 @@ pub mod wiring;
 
 mod attachment;
 mod bed;
+mod carrier;
 mod daemon;
 mod deadline;
 mod echo;

@@ -53,6 +53,11 @@ impl Space {
         Self { net, mnt: None }
     }
 
+    /// Returns the network namespace alone.
+    pub(crate) fn net_only(&self) -> Self {
+        Self::from_net(self.net.try_clone().expect("duplicate a namespace's file"))
+    }
+
     /// Runs `work` on this thread in these namespaces, and comes back even if it panics.
     pub fn enter<T>(&self, work: impl FnOnce() -> T) -> T {
         let home = Home(Self::current());
