@@ -93,7 +93,8 @@ fn report(name: &str, line: &str) {
         .expect("write a report of the test run");
 }
 
-fn workspace() -> PathBuf {
+/// Returns the directory of the project.
+pub(crate) fn workspace() -> PathBuf {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
     root.canonicalize()
         .expect("the testbed is in its workspace")

@@ -16,7 +16,10 @@ use std::time::Duration;
 use nix::sys::socket::{
     AddressFamily, SockFlag, SockType, SockaddrIn, bind, setsockopt, socket, sockopt,
 };
-use testbed::server::{Dnsmasq, Message, MessageType, PlainServer, Reply, ScriptedServer};
+use testbed::server::{
+    Dnsmasq, Identity, LeaseState, Message, MessageType, PlainServer, RealServer, Reply,
+    ScriptedServer, ServerPlan, Software,
+};
 use testbed::{Bed, Deadline, Echo, Invocation, Node, Process, Sniffer, echo, observe, wiring};
 
 #[test]
@@ -212,6 +215,134 @@ fn a_sniffer_sees_the_exchange_of_others() {
 }
 
 #[test]
+fn every_real_server_offers_what_its_plan_has() {
+    for software in Software::ALL {
+        let bed = Bed::new();
+        let plan = ServerPlan::new(&bed.lan)
+            .lease(1800)
+            .times(3, 5)
+            .routers(&[bed.lan.address(3)])
+            .dns(&[bed.lan.address(4), bed.lan.address(5)])
+            .mtu(1400)
+            .classless_route(Ipv4Addr::new(10, 16, 0, 0), 12, bed.lan.address(3))
+            .reserve(Identity::Mac(CLIENT), bed.lan.address(77));
+        let _server = RealServer::start(software, &bed.lan, plan);
+        let offer = Client::new(&bed.node)
+            .exchange(&Client::discover().with(55, [1, 121, 3, 6, 26, 58, 59]));
+        let option = |code| offer.option(code).unwrap_or_default().to_vec();
+        assert_eq!(offer.kind(), Some(MessageType::Offer), "{software:?}");
+        assert_eq!(offer.yiaddr, bed.lan.address(77), "{software:?}");
+        assert_eq!(offer.address(1), Some(bed.lan.netmask()), "{software:?}");
+        assert_eq!(offer.address(3), Some(bed.lan.address(3)), "{software:?}");
+        assert_eq!(
+            option(6),
+            [192, 168, 50, 4, 192, 168, 50, 5],
+            "{software:?}"
+        );
+        assert_eq!(option(26), [5, 120], "{software:?}");
+        assert_eq!(
+            offer.address(51),
+            Some(Ipv4Addr::from_bits(1800)),
+            "{software:?}"
+        );
+        assert_eq!(option(58), [0, 0, 0, 3], "{software:?}");
+        assert_eq!(option(59), [0, 0, 0, 5], "{software:?}");
+        assert_eq!(option(121), [12, 10, 16, 192, 168, 50, 3], "{software:?}");
+    }
+}
+
+#[test]
+fn a_real_server_can_leave_out_the_router() {
+    for software in Software::ALL {
+        let bed = Bed::new();
+        let plan = ServerPlan::new(&bed.lan).routers(&[]).dns(&[]);
+        let _server = RealServer::start(software, &bed.lan, plan);
+        let discover = Client::discover().with(55, [1, 3, 6]);
+        let offer = Client::new(&bed.node).exchange(&discover);
+        assert_eq!(
+            (offer.option(3), offer.option(6)),
+            (None, None),
+            "{software:?}"
+        );
+    }
+}
+
+#[test]
+fn every_real_server_keeps_its_leases_until_they_are_given_back() {
+    for software in Software::ALL {
+        let bed = Bed::new();
+        let mut server = RealServer::start(software, &bed.lan, ServerPlan::new(&bed.lan));
+        let client = Client::new(&bed.node);
+        let offer = client.exchange(&Client::discover().with(61, [0, b'p', b'o', b'd']));
+        let server_id = offer.address(54).unwrap();
+        let chosen = |message: Message| {
+            message
+                .with(61, [0, b'p', b'o', b'd'])
+                .with_addresses(54, &[server_id])
+        };
+        let ack = client.exchange(&chosen(Client::request(offer.yiaddr)));
+        assert_eq!(ack.kind(), Some(MessageType::Ack), "{software:?}");
+        let lease = server.wait_for_active(offer.yiaddr, Deadline::secs(5));
+        assert_eq!(
+            lease.mac.as_deref(),
+            Some("02:00:00:00:00:07"),
+            "{software:?}"
+        );
+        if software != Software::Udhcpd {
+            assert_eq!(
+                lease.client_id.as_deref(),
+                Some("00:70:6f:64"),
+                "{software:?}"
+            );
+        }
+        server.stop();
+        assert_eq!(
+            server.lease(offer.yiaddr).unwrap().state,
+            LeaseState::Active,
+            "{software:?}"
+        );
+        server.restart(None);
+        assert_eq!(
+            server.lease(offer.yiaddr).unwrap().state,
+            LeaseState::Active,
+            "{software:?}"
+        );
+        if software != Software::Udhcpd {
+            server.kill();
+            server.restart(None);
+            assert_eq!(
+                server.lease(offer.yiaddr).unwrap().state,
+                LeaseState::Active,
+                "{software:?}"
+            );
+        }
+        let mut release = chosen(Client::request(offer.yiaddr));
+        release.options.retain(|(code, _)| *code != 50);
+        release.options[0] = (53, vec![MessageType::Release as u8]);
+        release.ciaddr = offer.yiaddr;
+        client.send(&release);
+        server.wait_for_release(offer.yiaddr, Deadline::secs(5));
+    }
+}
+
+#[test]
+fn every_real_server_takes_note_of_a_decline() {
+    for software in Software::ALL {
+        let bed = Bed::new();
+        let server = RealServer::start(software, &bed.lan, ServerPlan::new(&bed.lan));
+        let client = Client::new(&bed.node);
+        let offer = client.exchange(&Client::discover());
+        let request =
+            Client::request(offer.yiaddr).with_addresses(54, &[offer.address(54).unwrap()]);
+        client.exchange(&request);
+        let mut decline = request;
+        decline.options[0] = (53, vec![MessageType::Decline as u8]);
+        client.send(&decline);
+        server.wait_for_decline(offer.yiaddr, Deadline::secs(5));
+    }
+}
+
+#[test]
 fn a_process_is_killed_and_reaped_when_dropped() {
     let process = Process::start(
         "sh",
@@ -289,7 +420,7 @@ impl Client {
 
     fn discover() -> Message {
         let mut chaddr = [0; 16];
-        chaddr[..6].copy_from_slice(&[2, 0, 0, 0, 0, 7]);
+        chaddr[..6].copy_from_slice(&CLIENT);
         let zero = Ipv4Addr::UNSPECIFIED;
         Message {
             op: 1,
@@ -338,6 +469,8 @@ impl Client {
         Message::parse(&self.receive().0).expect("a DHCP message")
     }
 }
+
+const CLIENT: [u8; 6] = [2, 0, 0, 0, 0, 7];
 
 /// Waits for a link to go by the kernel's own word for it.
 fn wait_until_gone(name: &str) {

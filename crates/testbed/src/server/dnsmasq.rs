@@ -3,7 +3,7 @@
 use std::fs;
 use std::net::Ipv4Addr;
 use std::os::fd::AsFd;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -30,11 +30,15 @@ pub struct DnsmasqOptions {
 impl DnsmasqOptions {
     /// Starts from the defaults for a LAN.
     pub fn new(lan: &Lan) -> Self {
+        Self::on(lan.bridge(), (lan.address(100), lan.address(199)))
+    }
+
+    pub(super) fn on(interface: &str, range: (Ipv4Addr, Ipv4Addr)) -> Self {
         Self {
-            range: (lan.address(100), lan.address(199)),
+            range,
             lease: "1h".to_owned(),
             more: Vec::new(),
-            interface: lan.bridge().to_owned(),
+            interface: interface.to_owned(),
         }
     }
 
@@ -112,7 +116,7 @@ impl Dnsmasq {
         let number = STARTED.fetch_add(1, Ordering::Relaxed);
         let lease_file = PathBuf::from(format!("/run/lan/dnsmasq-{number}.leases"));
         fs::write(&lease_file, "").expect("make a lease file");
-        let process = launch(&lan.space(), &options, &lease_file);
+        let process = lan.enter(|| launch(&options, &lease_file));
         Self {
             space: lan.space(),
             options,
@@ -155,7 +159,7 @@ impl Dnsmasq {
             self.options = options;
         }
         self.process.kill();
-        self.process = launch(&self.space, &self.options, &self.lease_file);
+        self.process = self.space.enter(|| launch(&self.options, &self.lease_file));
     }
 
     /// Ends dnsmasq and makes it forget every lease.
@@ -207,8 +211,9 @@ impl Dnsmasq {
     }
 }
 
+/// Starts dnsmasq in the network namespace that the thread is in, and waits until it serves.
 #[track_caller]
-fn launch(space: &Space, options: &DnsmasqOptions, lease_file: &std::path::Path) -> Process {
+pub(super) fn launch(options: &DnsmasqOptions, lease_file: &Path) -> Process {
     let Some(executable) = executable() else {
         panic!("dnsmasq is not installed; on Debian: apt-get install dnsmasq-base");
     };
@@ -236,7 +241,7 @@ fn launch(space: &Space, options: &DnsmasqOptions, lease_file: &std::path::Path)
         options.range.0, options.range.1, options.lease
     ));
     command.args(&options.more);
-    let process = space.enter(|| Process::spawn(command));
+    let process = Process::spawn(command);
     process.log().wait_for(
         |line| line.contains("sockets bound") || line.contains("DHCP, IP range"),
         Deadline::secs(10),
@@ -251,10 +256,11 @@ fn executable() -> Option<&'static str> {
         "/usr/local/sbin/dnsmasq",
     ]
     .into_iter()
-    .find(|path| std::path::Path::new(path).is_file())
+    .find(|path| Path::new(path).is_file())
 }
 
-fn parse_lease(line: &str) -> Option<DnsmasqLease> {
+/// Reads a line of the lease file; `None` where it is not an IPv4 lease.
+pub(super) fn parse_lease(line: &str) -> Option<DnsmasqLease> {
     let fields: Vec<_> = line.split_whitespace().collect();
     let [expiry, mac, address, hostname, client_id] = fields[..] else {
         return None;
