@@ -3,7 +3,7 @@
 
 use std::net::Ipv4Addr;
 
-use dhcproto::v4::{self, Flags, MessageType, OptionCode};
+use dhcproto::v4::{self, Flags, HType, MessageType, Opcode, OptionCode};
 use dhcproto::{Encodable, Encoder, error::EncodeResult};
 
 use crate::config::Config;
@@ -142,24 +142,25 @@ impl Message {
         identity: &Identity,
         encoder: &mut Encoder<'_>,
     ) -> EncodeResult<()> {
+        // Written field by field: dhcproto's message asks the system for a random id even where one
+        // is given, and sorts the options, while some servers want the message type first.
         let flags = Flags::default();
-        let zero = Ipv4Addr::UNSPECIFIED;
-        let mut fixed = v4::Message::new_with_id(
-            header.xid,
-            self.ciaddr().unwrap_or(zero),
-            zero,
-            zero,
-            zero,
-            &identity.chaddr,
-        );
-        fixed.set_secs(header.secs).set_flags(if header.broadcast {
+        let flags = if header.broadcast {
             flags.set_broadcast()
         } else {
             flags
-        });
-        // Options are written here, since the map in `fixed` would sort them: some servers want the
-        // message type first.
-        fixed.encode(encoder)?;
+        };
+        Opcode::BootRequest.encode(encoder)?;
+        encoder.write_slice(&[HType::Eth.into(), HARDWARE_LENGTH, NO_HOPS])?;
+        encoder.write_u32(header.xid)?;
+        encoder.write_u16(header.secs)?;
+        encoder.write_u16(flags.into())?;
+        encoder.write_slice(&self.ciaddr().unwrap_or(Ipv4Addr::UNSPECIFIED).octets())?;
+        encoder.write_slice(&UNUSED_ADDRESSES)?;
+        encoder.write_slice(&identity.chaddr)?;
+        encoder.write_slice(&CHADDR_PADDING)?;
+        encoder.write_slice(&UNUSED_NAMES)?;
+        encoder.write_slice(&v4::MAGIC)?;
         option(
             OptionCode::MessageType,
             &[self.message_type().into()],
@@ -260,6 +261,15 @@ fn option(code: OptionCode, value: &[u8], encoder: &mut Encoder<'_>) -> EncodeRe
     }
     v4::encode_long_opt_bytes(code, value, encoder)
 }
+
+const HARDWARE_LENGTH: u8 = 6;
+const NO_HOPS: u8 = 0;
+/// `yiaddr`, `siaddr` and `giaddr`, which are not the client's to fill in.
+const UNUSED_ADDRESSES: [u8; 12] = [0; 12];
+/// What `chaddr` has room for beyond an Ethernet address.
+const CHADDR_PADDING: [u8; 10] = [0; 10];
+/// `sname` and `file`.
+const UNUSED_NAMES: [u8; 64 + 128] = [0; 64 + 128];
 
 /// RFC 1542 §2.1: a BOOTP message has 300 bytes; some relays and servers drop shorter ones.
 const MIN_LENGTH: usize = 300;

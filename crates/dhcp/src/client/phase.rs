@@ -100,7 +100,8 @@ pub(super) struct Verifying {
 #[derive(Debug)]
 pub(super) struct Bound {
     pub(super) tenure: Tenure,
-    /// T1, made different from client to client, or earlier; `None` for a lease without end.
+    /// T1, made different from client to client, or earlier, so never past the end; `None` for a
+    /// lease without one.
     pub(super) renew_at: Option<Instant>,
 }
 
@@ -194,7 +195,7 @@ impl Phase {
             Self::Probing(state) => Some(state.until),
             Self::InitReboot(state) => earlier(state.reboot_at, state.tenure.expiry()),
             Self::Verifying(state) => earlier(Some(state.exchange.retry_at), state.tenure.expiry()),
-            Self::Bound(state) => earlier(state.renew_at, state.tenure.expiry()),
+            Self::Bound(state) => state.renew_at,
             Self::Renewing(state) => earlier(
                 Some(state.exchange.retry_at),
                 state.tenure.due.map(|due| due.rebind_at),

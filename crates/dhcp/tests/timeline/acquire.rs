@@ -102,6 +102,12 @@ fn a_lost_packet_costs_a_second() {
     t.gets(offer(), &["SELECT 192.0.2.7 of 192.0.2.1"]);
     t.at(1.6..=2.4, &["SELECT 192.0.2.7 of 192.0.2.1"]);
     t.gets(ack(), &["BIND 192.0.2.7/24"]);
+    let lease = t.client.lease().unwrap();
+    let acquired_at = t.seconds(lease.acquired_at);
+    assert!(
+        (0.8..=1.2).contains(&acquired_at),
+        "its first REQUEST, not the DISCOVER"
+    );
 }
 
 #[test]

@@ -76,15 +76,21 @@ fn a_conflict_is_declined_and_another_address_asked_for_at_once() {
             &["SELECT 192.0.2.8 of 192.0.2.1", "PROBE 192.0.2.8 20ms"],
         );
         t.probe_conflict(&[]);
+        t.gets(ack().at(other), &[]);
+        assert_eq!(
+            t.client.state(),
+            State::Probing,
+            "the old address's probe says nothing"
+        );
         let outcome = ProbeOutcome::Clear;
         t.event(
             Event::ProbeResult {
                 address: other,
                 outcome,
             },
-            &[],
+            &["BIND 192.0.2.8/24"],
         );
-        t.gets(ack().at(other), &["BIND 192.0.2.8/24"]);
+
         assert_eq!(t.client.trouble(), None);
     }
 }
