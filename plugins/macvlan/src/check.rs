@@ -125,11 +125,13 @@ fn check_parent(link: &Link, config: &Config, inside: &mut Netlink) -> Result<()
     };
     let parent = parent::find(netlink, config)?;
     // Linux makes a macvlan of a macvlan one on the latter's parent.
-    let index = match &parent.macvlan {
-        Some(_) => parent.parent,
-        None => Some(parent.index),
+    let (index, nsid) = match &parent.macvlan {
+        Some(_) => (parent.parent, parent.parent_nsid),
+        None => (Some(parent.index), None),
     };
-    if link.parent == index {
+    // Numbers of other namespaces mean something in the pod's only.
+    let same_netns = config.place == Place::Host || link.parent_nsid == nsid;
+    if link.parent == index && same_netns {
         return Ok(());
     }
     Err(Difference::Parent {

@@ -47,6 +47,8 @@ fn remove_link(netns: &Path, ifname: &str) -> Result<(), Error> {
         ));
         return Ok(());
     }
+    // The kernel is through with the name and the MAC 15–35 ms before it answers. To end by then, a child would have to
+    // wait in this process' place, and stay a zombie wherever PID 1 does not reap, as in the pod of a Multus daemon.
     netlink.delete_link(link.index)?;
     Ok(())
 }

@@ -96,6 +96,30 @@ fn another_parent_is_told() {
 }
 
 #[test]
+fn a_parent_of_the_same_name_and_index_in_another_netns_is_told() {
+    let rig = Rig::new();
+    let pod = rig.node().pod("pod");
+    let make_parent = || {
+        run_ip("link add index 77 name eth7 type veth peer name eth8");
+        wiring::set_up("eth7");
+    };
+    rig.node().enter(make_parent);
+    pod.enter(make_parent);
+    let mut network = network(json!({ "master": "eth7", "ipam": {} }));
+    let result = rig.run("ADD", &pod, &network).ok();
+    network = with_result(&network, &result);
+    rig.run("CHECK", &pod, &network).ok();
+    network["linkInContainer"] = json!(true);
+    differs(
+        &rig,
+        &pod,
+        &network,
+        "linkInContainer",
+        &["\"eth7\"", "parent"],
+    );
+}
+
+#[test]
 fn the_result_has_to_be_of_this_link_in_this_netns() {
     let rig = Rig::new();
     let (pod, network) = attached(&rig);
