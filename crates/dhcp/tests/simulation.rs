@@ -284,7 +284,7 @@ fn an_outage_within_the_lease_is_not_felt_and_one_beyond_is_over_in_seconds() {
 
     cluster.run_until(at(LEASE_TIME * 4));
     let from = cluster.now;
-    cluster.outage = from..from + HOUR * 14;
+    cluster.outage = from..from + HOUR * 13;
     cluster.run_until(cluster.outage.end);
     let lost = cluster.unbound;
     assert!(lost > 100, "the test is about leases that expire: {lost}");
@@ -296,7 +296,7 @@ fn an_outage_within_the_lease_is_not_felt_and_one_beyond_is_over_in_seconds() {
     let took = cluster.time_to_bind();
     let most = cluster.most_sent(&[Intent::Renew, Intent::Rebind]);
     println!(
-        "14 h without a server: {lost} leases expired, {waiting} clients well again {took:?} after; \
+        "13 h without a server: {lost} leases expired, {waiting} clients well again {took:?} after; \
          at most {} messages a second; no client sent more than {most} REQUESTs for its leases",
         cluster.peak(from..cluster.now, SECOND),
     );

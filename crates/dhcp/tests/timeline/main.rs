@@ -9,6 +9,7 @@
 )]
 
 mod acquire;
+mod codec;
 mod conflict;
 mod hold;
 mod leave;
