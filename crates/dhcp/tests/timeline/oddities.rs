@@ -113,6 +113,23 @@ fn our_own_client_identifier_may_be_echoed() {
 }
 
 #[test]
+fn the_next_server_and_the_relay_are_not_the_server() {
+    let mut t = Timeline::start(config(), &["DISCOVER"]);
+    let mut payload = t.payload(&offer());
+    payload[3] = 4;
+    payload[20..28].copy_from_slice(&[198, 51, 100, 1, 198, 51, 100, 2]);
+    t.gets_raw(&payload, &["SELECT 192.0.2.7 of 192.0.2.1"]);
+}
+
+#[test]
+fn an_offer_of_nothing_but_an_address_is_enough() {
+    let bare = |reply: Reply| reply.without(1).without(3).without(51);
+    let mut t = Timeline::start(config(), &["DISCOVER"]);
+    t.gets(bare(offer()), &["SELECT 192.0.2.7 of 192.0.2.1"]);
+    t.gets(bare(ack()), &["BIND 192.0.2.7/24"]);
+}
+
+#[test]
 fn an_ack_without_a_lease_time_lasts_an_hour() {
     let lease = lease(ack().without(51));
     let expiry = lease.expiry().unwrap().duration_since(lease.acquired_at);
