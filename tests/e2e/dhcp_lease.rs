@@ -1,10 +1,17 @@
 //! A lease's life: from ADD to the release that a real server acts on.
 
+use std::net::Ipv4Addr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use serde_json::json;
-use testbed::server::{Dnsmasq, DnsmasqOptions, MessageType, PlainServer};
-use testbed::{Attachment, Bed, Daemon, Deadline, Echo, differs, echo, observe};
+use testbed::server::{
+    Dnsmasq, DnsmasqOptions, Message, MessageType, PlainServer, Reply, ScriptedServer,
+};
+use testbed::{
+    Attachment, Bed, Daemon, Deadline, Echo, Frame, Sniffer, differs, echo, observe, suite,
+};
 
 use crate::networks::{macvlan_dhcp, with};
 use crate::traces;
@@ -136,7 +143,7 @@ fn a_renewal_is_unicast_from_the_leased_address() {
         .renewal(2)
         .start(&bed.lan);
     let _daemon = Daemon::start(&bed.node, &[]);
-    let sniffer = testbed::Sniffer::start(&bed.lan.space());
+    let sniffer = Sniffer::start(&bed.lan.space());
     let pod = bed.node.pod("pod");
     let mut attachment = Attachment::new(&pod, macvlan_dhcp());
     attachment.add();
@@ -157,6 +164,62 @@ fn a_renewal_is_unicast_from_the_leased_address() {
         },
     );
     attachment.check();
+}
+
+#[test]
+fn a_server_that_ignores_renewals_is_followed_by_a_rebinding_with_any() {
+    let bed = Bed::new();
+    let (address, router, other) = (bed.lan.address(77), bed.lan.router(), bed.lan.address(9));
+    bed.lan.add_address(other.into(), 24);
+    let is_bound = |message: &Message| !message.ciaddr.is_unspecified();
+    let rebinding = Arc::new(AtomicBool::new(false));
+    let answers = Arc::clone(&rebinding);
+    let server = ScriptedServer::start(&bed.lan, move |message| {
+        let (kind, id) = match message.kind() {
+            Some(MessageType::Discover) => (MessageType::Offer, router),
+            Some(MessageType::Request) if !is_bound(message) => (MessageType::Ack, router),
+            Some(MessageType::Request) if answers.load(Ordering::SeqCst) => {
+                (MessageType::Ack, other)
+            }
+            _ => return Vec::new(),
+        };
+        let reply = message
+            .reply(kind)
+            .yiaddr(address)
+            .with_addresses(54, &[id]);
+        let reply = reply
+            .with_seconds(51, 60)
+            .with_seconds(58, 1)
+            .with_seconds(59, 2);
+        vec![Reply::broadcast(&reply.with(1, [255, 255, 255, 0])).from(id)]
+    });
+    let sniffer = Sniffer::start(&bed.lan.space());
+    let _daemon = Daemon::start(&bed.node, &[]);
+    let mut attachment = Attachment::new(&bed.node.pod("pod"), macvlan_dhcp());
+    attachment.add();
+    let renewal_to = |target| {
+        let request = |frame: &Frame| {
+            let (_, destination, message) = frame.dhcp()?;
+            let is_renewal = message.kind() == Some(MessageType::Request) && is_bound(&message);
+            (is_renewal && destination == target).then_some(())
+        };
+        sniffer.wait_for(request, Deadline::secs(20));
+    };
+    if suite().is_reference() {
+        return testbed::not_run("the Go daemon takes 208 s to stop renewing");
+    }
+    renewal_to(router);
+    renewal_to(Ipv4Addr::BROADCAST);
+    rebinding.store(true, Ordering::SeqCst);
+    // The server that answered is the one that later renewals go to.
+    renewal_to(other);
+    attachment.check();
+    assert!(
+        server
+            .received()
+            .iter()
+            .all(|message| message.kind() != Some(MessageType::Decline))
+    );
 }
 
 #[test]
@@ -254,7 +317,7 @@ fn the_daemon_ends_on_sigterm_and_takes_its_socket_along() {
         || {
             assert!(status.success());
             let files = bed.node.list("/run/cni");
-            assert!(!files.iter().any(|name| name.contains("sock")), "{files:?}");
+            assert!(!files.contains(&"dhcp.sock".to_owned()), "{files:?}");
             daemon.restart();
         },
     );

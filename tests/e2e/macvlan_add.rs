@@ -46,10 +46,10 @@ fn the_result_names_the_link_as_the_kernel_has_it() {
     let result = Attachment::new(&pod, macvlan_static()).add();
     let link = pod.enter(|| observe::link("net1")).unwrap();
     assert_eq!(result["cniVersion"], "1.0.0");
-    assert_eq!(
-        result["interfaces"],
-        json!([{"name": "net1", "mac": link.mac, "sandbox": "/run/netns/pod"}])
-    );
+    let interface = &result["interfaces"][0];
+    assert_eq!(interface["name"], "net1");
+    assert_eq!(interface["mac"], link.mac);
+    assert_eq!(interface["sandbox"], "/run/netns/pod");
     assert_eq!(
         result["ips"],
         json!([{"interface": 0, "address": "10.10.0.5/24"}])
@@ -60,20 +60,21 @@ fn the_result_names_the_link_as_the_kernel_has_it() {
 }
 
 #[test]
-fn the_result_of_1_1_0_has_the_mtu() {
+fn the_result_has_the_links_mtu() {
     let bed = Bed::new();
-    let pod = bed.node.pod("pod");
-    differs(
-        "Go: this release knows no CNI 1.1.0, and later ones leave out interfaces[].mtu",
-        || {
-            let config = with(
-                macvlan_static(),
-                json!({"cniVersion": "1.1.0", "mtu": 1400}),
-            );
-            let result = Attachment::new(&pod, config).add();
-            assert_eq!(result["interfaces"][0]["mtu"], 1400);
-        },
-    );
+    for version in ["1.0.0", "1.1.0"] {
+        differs(
+            "Go: interfaces[].mtu is left out, and this release knows no CNI 1.1.0",
+            || {
+                let config = with(
+                    macvlan_static(),
+                    json!({"cniVersion": version, "mtu": 1400}),
+                );
+                let result = Attachment::new(&bed.node.pod(version), config).add();
+                assert_eq!(result["interfaces"][0]["mtu"], 1400);
+            },
+        );
+    }
 }
 
 #[test]
@@ -132,6 +133,17 @@ fn the_mtu_is_the_parents_unless_a_smaller_one_is_asked_for() {
         );
         attachment.del();
     }
+}
+
+#[test]
+fn the_queue_of_broadcasts_is_as_long_as_asked_for() {
+    let bed = Bed::new();
+    let pod = bed.node.pod("pod");
+    Attachment::new(&pod, with(macvlan_static(), json!({"bcqueuelen": 5000}))).add();
+    differs("Go: this release does not know bcqueuelen", || {
+        let data = pod.enter(|| observe::link("net1")).unwrap().data;
+        assert_eq!(data["bcqueuelen"], 5000, "{data}");
+    });
 }
 
 #[test]
