@@ -18,6 +18,7 @@ mod macvlan_check;
 mod macvlan_del;
 mod network_definitions;
 mod networks;
+mod real_servers;
 mod spec_versions;
 mod static_ipam;
 mod status_and_gc;
