@@ -1,13 +1,12 @@
-//! Routes.
+//! Routes: listed, made, removed; and the link of the default one.
 
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::IpAddr;
 
 use ipnetwork::IpNetwork;
 use netlink_packet_core::{NLM_F_CREATE, NLM_F_EXCL, NLM_F_REPLACE};
 use netlink_packet_route::AddressFamily;
 use netlink_packet_route::route::{
-    RouteAddress, RouteAttribute, RouteFlags, RouteHeader, RouteMessage, RouteMetric,
-    RouteProtocol, RouteScope, RouteType, RouteVia,
+    RouteAttribute, RouteFlags, RouteMessage, RouteProtocol, RouteScope, RouteType,
 };
 use nix::errno::Errno;
 use nix::libc;
@@ -17,6 +16,10 @@ use crate::link::Link;
 use crate::{Error, Netlink};
 
 mod decode;
+mod encode;
+mod text;
+
+use encode::message;
 
 /// A route that the kernel has. One with several next hops appears once for each of them.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -237,164 +240,6 @@ impl Netlink {
                         .is_none_or(|ifindex| route.ifindex == Some(ifindex))
             })
             .collect())
-    }
-}
-
-fn message(route: &NewRoute) -> Result<RouteMessage, Error> {
-    let mut message = RouteMessage::default();
-    let header = &mut message.header;
-    header.address_family = match route.dst {
-        IpNetwork::V4(_) => AddressFamily::Inet,
-        IpNetwork::V6(_) => AddressFamily::Inet6,
-    };
-    header.destination_prefix_length = route.dst.prefix();
-    header.table = u8::try_from(route.table).unwrap_or(RouteHeader::RT_TABLE_UNSPEC);
-    header.kind = RouteType::Unicast;
-    header.protocol = match route.protocol {
-        Protocol::Boot => RouteProtocol::Boot,
-        Protocol::Dhcp => RouteProtocol::Dhcp,
-    };
-    header.scope = match (route.scope, route.gw) {
-        (Some(scope), _) => RouteScope::from(scope),
-        (None, Some(_)) => RouteScope::Universe,
-        (None, None) => RouteScope::Link,
-    };
-    if route.onlink {
-        header.flags = RouteFlags::Onlink;
-    }
-
-    let attributes = &mut message.attributes;
-    attributes.push(RouteAttribute::Destination(route_address(
-        route.dst.network(),
-    )));
-    attributes.push(RouteAttribute::Oif(route.ifindex));
-    attributes.push(RouteAttribute::Table(route.table));
-    attributes.extend(route.gw.map(|gw| gateway(route.dst, gw)).transpose()?);
-    attributes.extend(route.priority.map(RouteAttribute::Priority));
-    attributes.extend(
-        route
-            .prefsrc
-            .map(|address| RouteAttribute::PrefSource(route_address(address))),
-    );
-    let metrics: Vec<_> = route
-        .mtu
-        .map(RouteMetric::Mtu)
-        .into_iter()
-        .chain(route.advmss.map(RouteMetric::Advmss))
-        .collect();
-    if !metrics.is_empty() {
-        attributes.push(RouteAttribute::Metrics(metrics));
-    }
-    Ok(message)
-}
-
-/// RFC 5549: an IPv4 destination may have an IPv6 next hop, but not the other way round.
-fn gateway(dst: IpNetwork, gw: IpAddr) -> Result<RouteAttribute, Error> {
-    match (dst, gw) {
-        (IpNetwork::V4(_), IpAddr::V4(_)) | (IpNetwork::V6(_), IpAddr::V6(_)) => {
-            Ok(RouteAttribute::Gateway(route_address(gw)))
-        }
-        (IpNetwork::V4(_), IpAddr::V6(gw)) => Ok(RouteAttribute::Via(via(gw))),
-        (IpNetwork::V6(_), IpAddr::V4(_)) => Err(Error::RouteFamily { dst, gw }),
-    }
-}
-
-fn via(gw: Ipv6Addr) -> RouteVia {
-    RouteVia::Inet6(gw)
-}
-
-fn route_address(address: IpAddr) -> RouteAddress {
-    match address {
-        IpAddr::V4(address) => RouteAddress::Inet(address),
-        IpAddr::V6(address) => RouteAddress::Inet6(address),
-    }
-}
-
-impl std::fmt::Display for NewRoute {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Self {
-            dst,
-            gw,
-            table,
-            scope,
-            priority,
-            mtu,
-            advmss,
-            ..
-        } = *self;
-        Text {
-            dst,
-            gw,
-            table,
-            scope,
-            priority,
-            mtu,
-            advmss,
-        }
-        .fmt(f)
-    }
-}
-
-impl std::fmt::Display for KernelRoute {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Self {
-            dst,
-            gw,
-            table,
-            scope,
-            priority,
-            mtu,
-            advmss,
-            ..
-        } = *self;
-        let scope = Some(scope).filter(|scope| *scope != 0);
-        let priority = Some(priority).filter(|priority| *priority != 0);
-        Text {
-            dst,
-            gw,
-            table,
-            scope,
-            priority,
-            mtu,
-            advmss,
-        }
-        .fmt(f)
-    }
-}
-
-/// Prints a route as `10.0.0.0/8 via 192.0.2.1 table 100 metric 5`.
-struct Text {
-    dst: IpNetwork,
-    gw: Option<IpAddr>,
-    table: u32,
-    scope: Option<u8>,
-    priority: Option<u32>,
-    mtu: Option<u32>,
-    advmss: Option<u32>,
-}
-
-impl std::fmt::Display for Text {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{}", self.dst)?;
-        if let Some(gw) = self.gw {
-            write!(f, " via {gw}")?;
-        }
-        if self.table != MAIN_TABLE {
-            write!(f, " table {}", self.table)?;
-        }
-        if let Some(scope) = self.scope {
-            write!(f, " scope {scope}")?;
-        }
-        for (name, value) in [
-            ("metric", self.priority),
-            ("mtu", self.mtu),
-            ("advmss", self.advmss),
-        ] {
-            if let Some(value) = value {
-                write!(f, " {name} {value}")?;
-            }
-        }
-        Ok(())
     }
 }
 

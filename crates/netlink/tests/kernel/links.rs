@@ -140,6 +140,14 @@ fn a_missing_parent_is_no_device() {
 }
 
 #[test]
+fn a_parent_that_is_down_gives_a_macvlan_without_carrier() {
+    let mut node = Node::new();
+    ip("link set eth1 down");
+    let link = node.net1();
+    assert_eq!((link.up, link.carrier, link.running), (true, false, false));
+}
+
+#[test]
 fn a_parent_inside_the_pod_is_used_where_it_is() {
     let mut node = Node::new();
     node.ip("link add inner type veth peer name outer");
