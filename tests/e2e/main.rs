@@ -10,6 +10,8 @@
     reason = "a test's own functions fail as it does, and take configurations as they are written"
 )]
 
+mod dhcp_changes;
+mod dhcp_daemon;
 mod dhcp_lease;
 mod faults;
 mod host_local;

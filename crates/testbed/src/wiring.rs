@@ -3,8 +3,10 @@
 //! Neither `ip` nor the project's own netlink crate is used: the demonstration must run without the one, and tests
 //! must not trust the other.
 
+use std::fs::File;
 use std::net::{IpAddr, Ipv4Addr};
-use std::os::fd::{AsRawFd, BorrowedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
+use std::path::Path;
 
 use nix::errno::Errno;
 use nix::net::if_::if_nametoindex;
@@ -102,6 +104,16 @@ pub fn rename(name: &str, new_name: &str) {
         RTM_NEWLINK,
         0,
         &link_flags(index(name), 0, 0).text(IFLA_IFNAME, new_name),
+    );
+}
+
+/// Moves a link into the network namespace that the file at `netns` is.
+pub fn move_to(name: &str, netns: &Path) {
+    let netns = File::open(netns).expect("open the namespace file");
+    request(
+        RTM_NEWLINK,
+        0,
+        &link_flags(index(name), 0, 0).fd(IFLA_NET_NS_FD, netns.as_fd()),
     );
 }
 

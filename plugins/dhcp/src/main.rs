@@ -7,21 +7,13 @@ mod identity;
 mod lease_config;
 mod plugin;
 mod protocol;
+mod record_file;
 
 use std::env;
-use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 /// Where the daemon listens unless told otherwise.
 const DEFAULT_SOCKET: &str = "/run/cni/dhcp.sock";
-
-/// Where the daemon that listens on `socket` keeps its records, unless told otherwise.
-fn state_dir_of(socket: &Path) -> PathBuf {
-    match socket.extension() {
-        Some(_) => socket.with_extension(""),
-        None => socket.with_extension("state"),
-    }
-}
 
 fn main() -> ExitCode {
     let mut args = env::args_os().skip(1);

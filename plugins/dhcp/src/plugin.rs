@@ -2,6 +2,7 @@
 
 mod daemon_connection;
 mod socket_path;
+mod tombstone;
 
 use std::path::{Path, absolute};
 
@@ -58,27 +59,34 @@ impl Plugin for Dhcp {
         _netns: Option<&Path>,
     ) -> Result<(), Error> {
         let socket = daemon_socket(call)?;
-        let mut daemon = match DaemonConnection::open(socket.as_deref()) {
-            Ok(daemon) => daemon,
+        let request = Request::Del {
+            attachment: attachment.clone(),
+        };
+        match DaemonConnection::open(socket.as_deref()) {
+            Ok(mut daemon) => daemon.ask(&request, None).map(drop),
             Err(Unreachable::NotRunning { path }) => {
-                eprintln!(
-                    "dhcp: no daemon at {path:?}: the lease of {attachment} is not released at \
-                     its server and will run out there"
-                );
-                return Ok(());
+                let left = tombstone::leave(&path, attachment);
+                // One that started meanwhile may have read the record before it was marked.
+                if let Ok(mut daemon) = DaemonConnection::open(socket.as_deref()) {
+                    return daemon.ask(&request, None).map(drop);
+                }
+                match left {
+                    Ok(true) => eprintln!(
+                        "dhcp: no daemon at {path:?}: the next one will release the lease of \
+                         {attachment}"
+                    ),
+                    Ok(false) => {}
+                    Err(error) => eprintln!(
+                        "dhcp: no daemon at {path:?}, and the next one will not know that it has \
+                         to release the lease of {attachment}: {error}"
+                    ),
+                }
+                Ok(())
             }
             Err(error @ (Unreachable::Refused(_) | Unreachable::Io { .. })) => {
-                return Err(error.into_cni(Code::Io));
+                Err(error.into_cni(Code::Io))
             }
-        };
-        daemon
-            .ask(
-                &Request::Del {
-                    attachment: attachment.clone(),
-                },
-                None,
-            )
-            .map(drop)
+        }
     }
 
     fn check(&self, call: &Call, attachment: &Attachment, _netns: &Path) -> Result<(), Error> {

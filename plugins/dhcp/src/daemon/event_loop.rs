@@ -16,7 +16,7 @@ use super::flags::Flags;
 use super::leases::Leases;
 use super::listener::Listener;
 use super::node::{Node, now};
-use super::record::Record;
+use super::record_store::Records;
 use super::timer::Timer;
 
 /// Everything the daemon waits for, and the leases it does it for.
@@ -56,7 +56,7 @@ impl EventLoop {
     }
 
     /// Goes on with the leases of an earlier daemon.
-    pub(crate) fn adopt(&mut self, records: Vec<Record>) {
+    pub(crate) fn adopt(&mut self, records: Records) {
         self.leases.adopt(records, now());
     }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use clap::Parser;
 
-use crate::duration;
+use crate::{duration, record_file};
 
 /// The flags as given.
 #[derive(Debug, Clone, Parser)]
@@ -70,7 +70,7 @@ impl Flags {
     pub(crate) fn state_dir(&self) -> PathBuf {
         self.state_dir
             .clone()
-            .unwrap_or_else(|| crate::state_dir_of(&self.socket_path))
+            .unwrap_or_else(|| record_file::directory_of(&self.socket_path))
     }
 }
 

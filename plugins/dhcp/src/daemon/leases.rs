@@ -15,6 +15,7 @@ use super::link::PodLink;
 use super::node::{Node, Socket};
 use super::outcome;
 use super::record::Record;
+use super::record_store::Records;
 use crate::protocol::{AddRequest, Reply, Request};
 
 /// The leases, by a number that is never used again.
@@ -38,16 +39,25 @@ impl Leases {
         }
     }
 
-    /// Goes on with the leases of an earlier daemon.
-    pub(crate) fn adopt(&mut self, records: Vec<Record>, now: Instant) {
-        for record in records {
-            let id = self.next_id;
-            self.next_id += 1;
-            self.attached.insert(record.attachment.clone(), id);
-            self.holders
-                .insert(id, Holder::adopt(id, record, now, &self.node));
-            self.with(id, |_, _| {});
+    /// Goes on with the leases of an earlier daemon, and releases those that were deleted meanwhile.
+    pub(crate) fn adopt(&mut self, records: Records, now: Instant) {
+        for record in records.deleted {
+            let attachment = record.attachment.clone();
+            self.adopt_one(record, now);
+            self.release(&attachment, now);
         }
+        for record in records.live {
+            self.adopt_one(record, now);
+        }
+    }
+
+    fn adopt_one(&mut self, record: Record, now: Instant) {
+        let id = self.next_id;
+        self.next_id += 1;
+        self.attached.insert(record.attachment.clone(), id);
+        self.holders
+            .insert(id, Holder::adopt(id, record, now, &self.node));
+        self.with(id, |_, _| {});
     }
 
     pub(crate) fn node(&self) -> &Node {

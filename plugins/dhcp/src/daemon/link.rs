@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use cni::{IfName, MacAddr};
 use netlink::{LinkChange, Netlink};
 use netns::{Netns, NetnsId};
+use nix::errno::Errno;
 
 use super::host_root::HostRoot;
 use super::record::LinkRecord;
@@ -191,6 +192,11 @@ pub(crate) enum Error {
 }
 
 impl Error {
+    /// Whether the leased address is not on the link.
+    pub(crate) fn is_address_missing(&self) -> bool {
+        matches!(self, Self::Netns(error) if error.errno() == Some(Errno::EADDRNOTAVAIL))
+    }
+
     /// Whether the link is gone for good, rather than out of reach for the moment.
     pub(crate) fn is_final(&self) -> bool {
         match self {

@@ -3,7 +3,6 @@
 //! A file is written beside its place and renamed into it, so that a crash leaves the old one or the
 //! new one. It is not synced to disk: a crash of the node takes the pods along.
 
-use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::fs::{self, DirBuilder, OpenOptions};
 use std::io::{self, Read as _, Write as _};
@@ -14,7 +13,7 @@ use cni::Attachment;
 use serde::Deserialize;
 
 use super::record::{Record, VERSION};
-use crate::identity::fnv1a;
+use crate::record_file::{self, DELETED, SUFFIX};
 
 /// The records of this boot.
 #[derive(Debug)]
@@ -67,32 +66,33 @@ impl RecordStore {
 
     /// Removes the record of an attachment, if there is one.
     pub(crate) fn remove(&self, attachment: &Attachment) -> Result<(), Error> {
-        remove(&self.path_of(attachment))
+        remove(&self.path_of(attachment))?;
+        remove(&self.deleted_path_of(attachment))
     }
 
     /// Reads the records of this boot. Those of an earlier one are removed, those that make no sense
     /// set aside, those of a newer format left alone.
-    pub(crate) fn load(&self) -> Result<Vec<Record>, Error> {
+    pub(crate) fn load(&self) -> Result<Records, Error> {
         let error = |source| Error {
             path: self.directory.clone(),
             source,
         };
-        let mut records = BTreeMap::new();
+        let mut records = Records::default();
         for entry in fs::read_dir(&self.directory).map_err(error)? {
             let path = entry.map_err(error)?.path();
             let name = path.file_name().unwrap_or_default();
             if ends_with(name, TEMPORARY) {
                 remove(&path)?;
-            } else if ends_with(name, SUFFIX)
-                && let Some(record) = self.read(&path)?
-            {
-                records.insert(record.attachment.clone(), record);
+            } else if ends_with(name, SUFFIX) {
+                records.live.extend(self.read(&path, SUFFIX)?);
+            } else if ends_with(name, DELETED) {
+                records.deleted.extend(self.read(&path, DELETED)?);
             }
         }
-        Ok(records.into_values().collect())
+        Ok(records)
     }
 
-    fn read(&self, path: &Path) -> Result<Option<Record>, Error> {
+    fn read(&self, path: &Path, suffix: &str) -> Result<Option<Record>, Error> {
         let unreadable = |why: &dyn std::fmt::Display| {
             tracing::error!("setting the lease record {} aside: {why}", path.display());
             let mut aside = path.as_os_str().to_owned();
@@ -132,33 +132,32 @@ impl RecordStore {
             return Ok(None);
         }
         match serde_json::from_slice::<Record>(&json) {
-            Ok(record) if self.path_of(&record.attachment) == path => Ok(Some(record)),
+            Ok(record)
+                if record_file::path_of(&self.directory, &record.attachment, suffix) == path =>
+            {
+                Ok(Some(record))
+            }
             Ok(record) => unreadable(&format_args!("it is about {}", record.attachment)),
             Err(error) => unreadable(&error),
         }
     }
 
-    /// A name that tells people which attachment it is, and by its hash no two attachments share.
     fn path_of(&self, attachment: &Attachment) -> PathBuf {
-        let identity = attachment.to_string();
-        let readable = |text: &str| -> String {
-            let safe = |c: char| {
-                if c.is_ascii_alphanumeric() || c == '-' {
-                    c
-                } else {
-                    '_'
-                }
-            };
-            text.chars().take(READABLE).map(safe).collect()
-        };
-        self.directory.join(format!(
-            "{}.{}.{}.{:016x}{SUFFIX}",
-            readable(attachment.network.as_str()),
-            readable(attachment.container_id.as_str()),
-            readable(attachment.ifname.as_str()),
-            fnv1a(identity.as_bytes()),
-        ))
+        record_file::path_of(&self.directory, attachment, SUFFIX)
     }
+
+    fn deleted_path_of(&self, attachment: &Attachment) -> PathBuf {
+        record_file::path_of(&self.directory, attachment, DELETED)
+    }
+}
+
+/// What a directory of records tells.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Records {
+    /// Leases to go on with.
+    pub(crate) live: Vec<Record>,
+    /// Leases to release: DEL has come for them while no daemon was there.
+    pub(crate) deleted: Vec<Record>,
 }
 
 /// What every version of a record has.
@@ -203,12 +202,8 @@ pub(crate) struct Error {
 }
 
 const BOOT_ID: &str = "/proc/sys/kernel/random/boot_id";
-const SUFFIX: &str = ".json";
 const TEMPORARY: &str = ".json.new";
 const ASIDE: &str = ".unreadable";
-
-/// Characters of each name that a file's name shows.
-const READABLE: usize = 48;
 
 /// Far beyond any record.
 const LONGEST: u64 = 1 << 20;

@@ -24,7 +24,57 @@ pub(crate) fn admit(path: &str) -> Result<PathBuf, Error> {
     if !given.starts_with(ROOT) && !given.starts_with("/var/run") {
         return Err(refuse(Refusal::Outside));
     }
-    let io = |source: io::Error| {
+    let socket = fs::canonicalize(given).map_err(failure(path))?;
+    if !socket.starts_with(ROOT) {
+        return Err(refuse(Refusal::Outside));
+    }
+    let found = fs::symlink_metadata(&socket).map_err(failure(path))?;
+    if !found.file_type().is_socket() {
+        return Err(refuse(Refusal::NotASocket));
+    }
+    if found.uid() != 0 {
+        return Err(refuse(Refusal::NotRoots));
+    }
+    match socket.parent() {
+        Some(directory) => roots_alone(directory, path)?,
+        None => return Err(refuse(Refusal::Outside)),
+    }
+    Ok(socket)
+}
+
+/// Returns `directory` without symlinks, if the plugin may change what is in it.
+pub(crate) fn admit_directory(directory: &Path) -> Result<PathBuf, Error> {
+    let path = directory.display().to_string();
+    let found = fs::canonicalize(directory).map_err(failure(&path))?;
+    if !found.starts_with(ROOT) {
+        return Err(Error::Refused {
+            path,
+            why: Refusal::Outside,
+        });
+    }
+    roots_alone(&found, &path)?;
+    Ok(found)
+}
+
+/// Makes sure that nobody but root can change what `path` leads to.
+fn roots_alone(directory: &Path, path: &str) -> Result<(), Error> {
+    for directory in directory
+        .ancestors()
+        .take_while(|dir| dir.starts_with(ROOT))
+    {
+        let found = fs::symlink_metadata(directory).map_err(failure(path))?;
+        if found.uid() != 0 || found.mode() & 0o022 != 0 {
+            return Err(Error::Refused {
+                path: path.to_owned(),
+                why: Refusal::SharedDirectory,
+            });
+        }
+    }
+    Ok(())
+}
+
+fn failure(path: &str) -> impl Fn(io::Error) -> Error {
+    move |source| {
         if source.kind() == io::ErrorKind::NotFound {
             Error::Missing {
                 path: path.to_owned(),
@@ -35,29 +85,7 @@ pub(crate) fn admit(path: &str) -> Result<PathBuf, Error> {
                 source,
             }
         }
-    };
-    let socket = fs::canonicalize(given).map_err(io)?;
-    if !socket.starts_with(ROOT) {
-        return Err(refuse(Refusal::Outside));
     }
-    let found = fs::symlink_metadata(&socket).map_err(io)?;
-    if !found.file_type().is_socket() {
-        return Err(refuse(Refusal::NotASocket));
-    }
-    if found.uid() != 0 {
-        return Err(refuse(Refusal::NotRoots));
-    }
-    for directory in socket
-        .ancestors()
-        .skip(1)
-        .take_while(|dir| dir.starts_with(ROOT))
-    {
-        let found = fs::symlink_metadata(directory).map_err(io)?;
-        if found.uid() != 0 || found.mode() & 0o022 != 0 {
-            return Err(refuse(Refusal::SharedDirectory));
-        }
-    }
-    Ok(socket)
 }
 
 /// Why there is no socket to connect to.

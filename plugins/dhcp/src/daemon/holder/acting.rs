@@ -1,5 +1,7 @@
 //! What a client's decisions do: packets, answers to ADD, changes to the pod.
 
+use std::time::Duration;
+
 use cni::{Code, Error, SpecVersion};
 use dhcp_client::{Action, Destination, Event, Instant, Lease, Probe, State, Transmit, Unbound};
 
@@ -66,16 +68,27 @@ impl Holder {
         if self.gone {
             return self.send_from_node(transmit, node);
         }
-        match self.try_send(transmit, node) {
+        let sent = match self.try_send(transmit, node) {
+            Err(error) if error.is_address_missing() => {
+                if self.put_back(now, node) {
+                    self.try_send(transmit, node)
+                } else {
+                    self.send_frame(transmit, error)
+                }
+            }
+            sent => sent,
+        };
+        match sent {
             Ok(()) => {
                 self.fault = None;
                 self.listen_until = Some(now + node.answer_timeout);
             }
-            Err(error) if error.is_final() && self.says_last_words() => {
-                self.send_from_node(transmit, node);
+            Err(error) => {
+                if error.is_final() && self.says_last_words() {
+                    self.send_from_node(transmit, node);
+                }
                 self.fail(&error, now, node);
             }
-            Err(error) => self.fail(&error, now, node),
         }
     }
 
@@ -94,6 +107,19 @@ impl Holder {
         match station {
             Some(station) => exchange.send_frame(station, from, server, message),
             None => exchange.unicast(&self.link, node, from, server, message),
+        }
+    }
+
+    /// Sends from an address that the link does not have, as where a virtual machine behind it does.
+    fn send_frame(&self, transmit: &Transmit, error: link::Error) -> Result<(), link::Error> {
+        let Destination::Unicast { server, from } = transmit.to else {
+            return Err(error);
+        };
+        match (&self.exchange, self.server_station) {
+            (Some(exchange), Some(station)) => {
+                exchange.send_frame(station, from, server, &transmit.message)
+            }
+            (Some(_) | None, _) => Err(error),
         }
     }
 
@@ -165,10 +191,10 @@ impl Holder {
     }
 
     fn renewed(&mut self, lease: &Lease, now: Instant, node: &Node) {
-        let server = lease.server_id;
-        tracing::info!(%server, lasts = %lasting(lease, now), "renewed {}", lease.network());
         self.refresh_pod(lease, now, node);
         self.save_or_log(node);
+        let server = lease.server_id;
+        tracing::info!(%server, lasts = %lasting(lease, now), "renewed {}", lease.network());
     }
 
     fn update(&mut self, old: &Lease, new: &Lease, now: Instant, node: &Node) {
@@ -198,7 +224,10 @@ impl Holder {
 /// How long a lease lasts from now on, for people.
 fn lasting(lease: &Lease, now: Instant) -> String {
     match lease.expiry() {
-        Some(expiry) => format!("{:?}", expiry.duration_since(now)),
+        Some(expiry) => format!(
+            "{:?}",
+            Duration::from_secs(expiry.duration_since(now).as_secs())
+        ),
         None => "for ever".to_owned(),
     }
 }

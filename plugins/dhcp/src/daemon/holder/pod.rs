@@ -61,6 +61,17 @@ impl Holder {
         }
     }
 
+    /// Puts the lease's address back on the pod's link, if it was there once. Returns whether it is
+    /// there now.
+    pub(super) fn put_back(&mut self, now: Instant, node: &Node) -> bool {
+        let lost = self.client.lease().filter(|_| self.seen).cloned();
+        if let Some(lease) = lost {
+            self.refresh_pod(&lease, now, node);
+            return !self.gone && self.in_pod.is_some();
+        }
+        false
+    }
+
     /// Makes the pod's link have what `new` says instead of what it had.
     pub(super) fn change_pod(&mut self, new: Option<&Lease>, now: Instant, node: &Node) {
         if self.config.on_address_change == OnAddressChange::Keep {

@@ -63,10 +63,12 @@ fn what_is_saved_is_loaded_until_it_is_removed() {
     store.save(&one).unwrap();
     store.save(&two).unwrap();
     store.save(&one).unwrap();
-    assert_eq!(store.load().unwrap(), [one, two.clone()]);
+    let mut live = store.load().unwrap().live;
+    live.sort_by(|a, b| a.attachment.cmp(&b.attachment));
+    assert_eq!(live, [one, two.clone()]);
     store.remove(&attachment("c0ffee")).unwrap();
     store.remove(&attachment("c0ffee")).unwrap();
-    assert_eq!(store.load().unwrap(), [two]);
+    assert_eq!(store.load().unwrap().live, [two]);
 }
 
 #[test]
@@ -84,7 +86,7 @@ fn names_tell_people_the_attachment_and_collide_for_no_two() {
             .any(|name| name.starts_with("lan.c0ffee.net1.")),
         "{names:?}"
     );
-    assert_eq!(store.load().unwrap().len(), 3);
+    assert_eq!(store.load().unwrap().live.len(), 3);
 }
 
 #[test]
@@ -93,7 +95,7 @@ fn records_of_another_boot_are_dropped() {
     let mut old = record(&store, "c0ffee");
     old.boot_id = "another".to_owned();
     store.save(&old).unwrap();
-    assert_eq!(store.load().unwrap(), []);
+    assert_eq!(store.load().unwrap(), Records::default());
     assert!(names(&store).is_empty());
 }
 
@@ -103,7 +105,7 @@ fn records_of_a_newer_format_are_left_alone() {
     let mut newer = record(&store, "c0ffee");
     newer.version = VERSION + 1;
     store.save(&newer).unwrap();
-    assert_eq!(store.load().unwrap(), []);
+    assert_eq!(store.load().unwrap(), Records::default());
     assert_eq!(names(&store).len(), 1);
 }
 
@@ -115,7 +117,7 @@ fn a_record_cut_anywhere_is_set_aside() {
     let json = serde_json::to_vec(&whole).unwrap();
     for end in 0..json.len() {
         fs::write(&path, &json[..end]).unwrap();
-        assert_eq!(store.load().unwrap(), [], "{end}");
+        assert_eq!(store.load().unwrap(), Records::default(), "{end}");
         assert_eq!(names(&store).len(), 1);
         assert!(names(&store)[0].ends_with(ASIDE), "{end}");
     }
@@ -127,7 +129,7 @@ fn a_record_under_anothers_name_is_set_aside() {
     store.save(&record(&store, "c0ffee")).unwrap();
     let other = store.path_of(&attachment("decaf"));
     fs::rename(store.path_of(&attachment("c0ffee")), &other).unwrap();
-    assert_eq!(store.load().unwrap(), []);
+    assert_eq!(store.load().unwrap(), Records::default());
 }
 
 #[test]
@@ -135,7 +137,7 @@ fn what_a_crash_left_half_written_is_removed_and_foreign_files_are_not() {
     let (_directory, store) = store();
     fs::write(store.directory.join("x.json.new"), "{").unwrap();
     fs::write(store.directory.join("README"), "keep").unwrap();
-    assert_eq!(store.load().unwrap(), []);
+    assert_eq!(store.load().unwrap(), Records::default());
     assert_eq!(names(&store), ["README"]);
 }
 
@@ -146,4 +148,24 @@ fn a_directory_that_cannot_be_written_is_an_error_and_leaves_nothing() {
     fs::create_dir(store.path_of(&record.attachment)).unwrap();
     assert!(store.save(&record).is_err());
     assert_eq!(names(&store).len(), 1);
+}
+
+#[test]
+fn a_deleted_record_is_told_apart_and_removed_with_the_attachments() {
+    let (_directory, store) = store();
+    let record = record(&store, "c0ffee");
+    store.save(&record).unwrap();
+    let attachment = attachment("c0ffee");
+    fs::rename(
+        store.path_of(&attachment),
+        store.deleted_path_of(&attachment),
+    )
+    .unwrap();
+    let expected = Records {
+        live: Vec::new(),
+        deleted: vec![record],
+    };
+    assert_eq!(store.load().unwrap(), expected);
+    store.remove(&attachment).unwrap();
+    assert!(names(&store).is_empty());
 }
