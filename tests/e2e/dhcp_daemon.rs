@@ -60,7 +60,7 @@ fn a_killed_daemons_leases_are_renewed_checked_and_released_by_the_next() {
         dnsmasq.log().count(|line| line.contains("DHCPDISCOVER")),
         discovers
     );
-    assert_eq!(dnsmasq.leases().len(), leases.len());
+    dnsmasq.wait_for_leases(|found| found.len() == leases.len(), Deadline::secs(5));
     for (attachment, result) in attachments.iter().zip(&results) {
         attachment.del();
         dnsmasq.wait_for(&["DHCPRELEASE", &address_of(result)], Deadline::secs(10));
@@ -80,7 +80,7 @@ fn sigterm_keeps_the_leases_for_the_next_daemon() {
     let mut attachment = Attachment::new(&pod, macvlan_dhcp());
     let result = attachment.add();
     assert!(daemon.stop().success());
-    assert_eq!(dnsmasq.leases().len(), 1);
+    dnsmasq.wait_for_leases(|leases| leases.len() == 1, Deadline::secs(5));
     daemon.restart();
     attachment.check();
     attachment.del();
@@ -139,6 +139,8 @@ fn fifty_adds_at_once_take_no_thread_each_and_leave_no_file_open() {
     for pod in &pods {
         link_in(pod);
     }
+    // Once it has answered, everything that stays is there.
+    ipam(&pods[0], "DEL").run().ok();
     let (threads, files) = (daemon.threads(), daemon.open_files());
     let running: Vec<_> = pods.iter().map(|pod| ipam(pod, "ADD").start()).collect();
     let mut addresses: Vec<_> = running
@@ -197,9 +199,10 @@ fn del_ends_an_add_under_way() {
     let bed = Bed::new();
     let silent = ScriptedServer::start(&bed.lan, |_| Vec::new());
     let daemon = Daemon::start(&bed.node, &[]);
-    let files = daemon.open_files();
     let pod = bed.node.pod("pod");
     link_in(&pod);
+    ipam(&pod, "DEL").run().ok();
+    let files = daemon.open_files();
     let running = ipam(&pod, "ADD").start();
     let _discover = silent.wait_for(MessageType::Discover, 1, Deadline::secs(10));
     ipam(&pod, "DEL").run().ok();
@@ -280,12 +283,7 @@ fn gc_releases_what_is_not_listed_and_nothing_else() {
         .run()
         .ok();
     dnsmasq.wait_for(&["DHCPRELEASE", &dropped], Deadline::secs(10));
-    assert_eq!(
-        dnsmasq
-            .wait_for_leases(|leases| leases.len() == 2, Deadline::secs(5))
-            .len(),
-        2
-    );
+    dnsmasq.wait_for_leases(|leases| leases.len() == 2, Deadline::secs(5));
 }
 
 #[test]
@@ -349,7 +347,7 @@ fn del_without_a_daemon_succeeds_and_is_made_up_for() {
     let address = address_of(&ipam(&pod, "ADD").run().ok());
     daemon.stop();
     ipam(&pod, "DEL").run().ok();
-    assert_eq!(dnsmasq.leases().len(), 1);
+    dnsmasq.wait_for_leases(|leases| leases.len() == 1, Deadline::secs(5));
     daemon.restart();
     dnsmasq.wait_for(&["DHCPRELEASE", &address], Deadline::secs(10));
     assert_eq!(records(&bed.node), [""; 0]);
@@ -422,6 +420,6 @@ fn link_in(pod: &Pod) {
 /// The daemon's records on a node.
 fn records(node: &Node) -> Vec<String> {
     let mut names = node.list("/run/cni/dhcp");
-    names.retain(|name| name.ends_with(".json"));
+    names.retain(|name| name.contains(".json"));
     names
 }

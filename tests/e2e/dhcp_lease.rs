@@ -344,6 +344,8 @@ fn a_daemon_does_not_take_the_socket_of_a_living_one() {
         .expect("the second daemon ends");
     assert!(!status.success());
     assert!(daemon.process().is_running());
-    let log = second.log().to_string();
-    assert!(log.contains("/run/cni/dhcp.sock"), "{log}");
+    second.log().wait_for(
+        |line| line.contains("/run/cni/dhcp.sock"),
+        Deadline::secs(5),
+    );
 }

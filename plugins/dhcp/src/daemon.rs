@@ -31,9 +31,10 @@ use std::io;
 use std::process::ExitCode;
 
 use listenfd::ListenFd;
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use sd_notify::NotifyState;
 
-use event_loop::EventLoop;
+use event_loop::{EventLoop, Signals};
 use flags::Flags;
 use host_root::HostRoot;
 use listener::Listener;
@@ -58,31 +59,41 @@ pub(crate) fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
 }
 
 fn serve(flags: &Flags) -> Result<(), Error> {
-    let root = HostRoot::new(flags.host_prefix.as_deref());
-    let pid_file = flags.pid_file.as_deref().map(PidFile::write).transpose()?;
-    let listener = Listener::acquire(ListenFd::from_env(), &root.path_of(&flags.socket_path))?;
-    let records = RecordStore::open(&root.path_of(&flags.state_dir()))?;
-    let adopted = records.load()?;
+    raise_descriptor_limit();
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_io()
         .enable_time()
         .build()?;
-    let served = runtime.block_on(async {
+    runtime.block_on(async {
+        // Before anybody can know that there is a daemon to be stopped.
+        let signals = Signals::catch()?;
+        let root = HostRoot::new(flags.host_prefix.as_deref());
+        let socket = root.path_of(&flags.socket_path);
+        let listener = Listener::acquire(ListenFd::from_env(), &socket)?;
+        let pid_file = flags.pid_file.as_deref().map(PidFile::write).transpose()?;
+        let records = RecordStore::open(&root.path_of(&flags.state_dir()))?;
+        let adopted = records.load()?;
         let node = Node::new(root, records, flags)?;
-        let mut event_loop = EventLoop::new(flags, node, &listener)?;
+        let mut event_loop = EventLoop::new(flags, node, &listener, signals)?;
         event_loop.adopt(adopted);
-        tracing::info!(
-            socket = %flags.socket_path.display(),
-            activated = listener.is_inherited(),
-            "ready"
-        );
+        let activated = listener.is_inherited();
+        tracing::info!(socket = %socket.display(), activated, "ready");
         tell_systemd(NotifyState::Ready);
-        event_loop.run().await
-    });
-    tell_systemd(NotifyState::Stopping);
-    listener.close()?;
-    drop(pid_file);
-    Ok(served?)
+        let served = event_loop.run().await;
+        tell_systemd(NotifyState::Stopping);
+        listener.close()?;
+        drop(pid_file);
+        Ok(served?)
+    })
+}
+
+/// Each ADD under way needs a few descriptors; what the administrator allows at most is meant for that.
+fn raise_descriptor_limit() {
+    let raised = getrlimit(Resource::RLIMIT_NOFILE)
+        .and_then(|(_, most)| setrlimit(Resource::RLIMIT_NOFILE, most, most));
+    if let Err(errno) = raised {
+        tracing::warn!("cannot raise the limit of open files: {errno}");
+    }
 }
 
 fn tell_systemd(state: NotifyState<'_>) {

@@ -32,13 +32,17 @@ pub(crate) struct EventLoop {
     patience: Duration,
     /// Set while the kernel has no more descriptors for callers.
     accept_again: Option<Instant>,
-    terminate: Signal,
-    interrupt: Signal,
+    signals: Signals,
 }
 
 impl EventLoop {
     /// Prepares the loop. Has to be called inside the runtime.
-    pub(crate) fn new(flags: &Flags, node: Node, listener: &Listener) -> io::Result<Self> {
+    pub(crate) fn new(
+        flags: &Flags,
+        node: Node,
+        listener: &Listener,
+        signals: Signals,
+    ) -> io::Result<Self> {
         let (to_loop, messages) = mpsc::channel(QUEUED_MESSAGES);
         Ok(Self {
             leases: Leases::new(node),
@@ -50,8 +54,7 @@ impl EventLoop {
             accepted: 0,
             patience: flags.resend_timeout,
             accept_again: None,
-            terminate: signal(SignalKind::terminate())?,
-            interrupt: signal(SignalKind::interrupt())?,
+            signals,
         })
     }
 
@@ -72,8 +75,8 @@ impl EventLoop {
             )?;
             let room = self.connections.len() < MOST_CONNECTIONS && self.accept_again.is_none();
             select! {
-                _ = self.terminate.recv() => break,
-                _ = self.interrupt.recv() => break,
+                _ = self.signals.terminate.recv() => break,
+                _ = self.signals.interrupt.recv() => break,
                 expired = self.timer.expired() => {
                     expired?;
                     self.accept_again = self.accept_again.filter(|again| *again > now());
@@ -118,6 +121,22 @@ impl EventLoop {
                 self.accept_again = Some(now() + ACCEPT_PAUSE);
             }
         }
+    }
+}
+
+/// The signals that end the daemon, caught instead of obeyed.
+pub(crate) struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Signals {
+    /// Catches them from now on. Has to be called inside the runtime.
+    pub(crate) fn catch() -> io::Result<Self> {
+        Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+        })
     }
 }
 

@@ -154,8 +154,6 @@ impl Holder {
     }
 
     fn bind(&mut self, lease: &Lease, now: Instant, node: &Node) {
-        let server = lease.server_id;
-        tracing::info!(%server, lasts = %lasting(lease, now), "bound {}", lease.network());
         if self.attached {
             self.change_pod(Some(lease), now, node);
             self.save_or_log(node);
@@ -171,6 +169,8 @@ impl Holder {
             self.cancel_add(&error, now, node);
             return;
         }
+        let server = lease.server_id;
+        tracing::info!(%server, lasts = %lasting(lease, now), "bound {}", lease.network());
         if let Some(waiting) = self.waiting.take() {
             waiting.answer(|| self.result(lease));
         }
@@ -198,24 +198,24 @@ impl Holder {
     }
 
     fn update(&mut self, old: &Lease, new: &Lease, now: Instant, node: &Node) {
+        self.change_pod(Some(new), now, node);
+        self.save_or_log(node);
         let server = new.server_id;
         let lasts = lasting(new, now);
         tracing::info!(%server, %lasts, "the lease of {} is now {}", old.network(), new.network());
-        self.change_pod(Some(new), now, node);
-        self.save_or_log(node);
     }
 
     fn unbind(&mut self, lease: &Lease, reason: Unbound, now: Instant, node: &Node) {
         match reason {
             // Whoever asked for it takes the link, and the address with it.
             Unbound::Released => {
-                tracing::info!("released {}", lease.network());
                 self.forget(node);
+                tracing::info!("released {}", lease.network());
             }
             Unbound::Expired | Unbound::Nak | Unbound::Declined => {
-                tracing::warn!("lost {}: {reason}", lease.network());
                 self.change_pod(None, now, node);
                 self.save_or_log(node);
+                tracing::warn!("lost {}: {reason}", lease.network());
             }
         }
     }
