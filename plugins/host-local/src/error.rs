@@ -102,8 +102,6 @@ pub(crate) enum Error {
     LockUnusable { path: PathBuf, source: io::Error },
     #[error("lock file {path:?} was held by another process for {} s", waited.as_secs())]
     LockHeld { path: PathBuf, waited: Duration },
-    #[error("{path:?} appeared while the directory was locked")]
-    ReservedMeanwhile { path: PathBuf },
     #[error("cannot write {path:?}: {source}")]
     NotReserved { path: PathBuf, source: io::Error },
     #[error("cannot remove {path:?}: {source}")]
@@ -172,7 +170,7 @@ impl Error {
             | Error::NotReleased { .. }
             | Error::NotWritable { .. }
             | Error::FileSystemFull { .. } => Code::Io,
-            Error::LockHeld { .. } | Error::ReservedMeanwhile { .. } => Code::TryAgainLater,
+            Error::LockHeld { .. } => Code::TryAgainLater,
             Error::NothingReserved { .. } | Error::NotHeld { .. } => Code::AttachmentDiffers,
         }
     }
@@ -205,9 +203,6 @@ impl Error {
             ),
             Error::LockHeld { path, .. } => {
                 format!("find the process with: fuser {}", path.display())
-            }
-            Error::ReservedMeanwhile { .. } => {
-                "something writes there without taking the lock".to_owned()
             }
             Error::NotReserved { source, .. } | Error::DirectoryNotMade { source, .. }
                 if source.kind() == io::ErrorKind::StorageFull =>

@@ -127,8 +127,6 @@ impl LockedDirectory<'_> {
             Some(owner) => reservations.insert(address, owner),
             None => leftovers.push((address, path.to_owned())),
         })?;
-        // Not written over, ever: it may be a second name of a reservation made just before a crash.
-        drop(remove(&self.path.join(NEW_FILE)));
         for (address, path) in leftovers {
             if remove(&path).is_err() {
                 reservations.insert(address, Owner::Unknown);
@@ -145,54 +143,31 @@ impl LockedDirectory<'_> {
         text.trim().parse().ok()
     }
 
-    /// Reserves an address, with its reservation file complete from the first moment.
+    /// Reserves an address that has no reservation, with its file complete from the first moment.
     pub(crate) fn reserve(&self, address: IpAddr, owner: &Owner) -> Result<(), Error> {
-        let path = self.reservation_path(address);
-        let written = self.write_new(owner.contents().as_bytes()).and_then(|new| {
-            let linked = fs::hard_link(&new, &path);
-            // Whoever takes the lock next takes it away if it stays.
-            drop(remove(&new));
-            linked
-        });
+        let new = self.path.join(NEW_FILE);
+        let written = write(&new, owner.contents().as_bytes())
+            .and_then(|()| fs::rename(&new, self.reservation_path(address)));
         written.map_err(|source| {
-            if source.kind() == io::ErrorKind::AlreadyExists {
-                Error::ReservedMeanwhile { path }
-            } else {
-                Error::NotReserved { path, source }
-            }
+            // It takes up space that may be what is lacking; one that stays is written over.
+            drop(remove(&new));
+            Error::NotReserved { path: new, source }
         })
     }
 
     /// Records an address as the last one reserved for a range set.
+    ///
+    /// In place: one that a crash leaves half written at worst has the next round start elsewhere.
     pub(crate) fn set_last_reserved(&self, set: usize, address: IpAddr) -> Result<(), Error> {
         let path = self.last_reserved_path(set);
-        let written = self
-            .write_new(address.to_string().as_bytes())
-            .and_then(|new| fs::rename(&new, &path).inspect_err(|_| drop(remove(&new))));
-        written.map_err(|source| Error::NotReserved { path, source })
+        write(&path, address.to_string().as_bytes())
+            .map_err(|source| Error::NotReserved { path, source })
     }
 
     /// Removes the reservation of an address, if there is one.
     pub(crate) fn release(&self, address: IpAddr) -> Result<(), Error> {
         let path = self.reservation_path(address);
         remove(&path).map_err(|source| Error::NotReleased { path, source })
-    }
-
-    /// Writes a file under a name that no reader takes for a reservation.
-    fn write_new(&self, contents: &[u8]) -> io::Result<PathBuf> {
-        let path = self.path.join(NEW_FILE);
-        let mut options = OpenOptions::new();
-        let mut file = options
-            .write(true)
-            .create_new(true)
-            .mode(0o600)
-            .open(&path)?;
-        // Some file systems report a full disk only when the file is closed.
-        let written = file
-            .write_all(contents)
-            .and_then(|()| Ok(nix::unistd::close(file)?));
-        written.inspect_err(|_| drop(remove(&path)))?;
-        Ok(path)
     }
 
     fn reservation_path(&self, address: IpAddr) -> PathBuf {
@@ -250,6 +225,25 @@ fn open_unfollowed(path: &Path) -> io::Result<File> {
         .read(true)
         .custom_flags(flags.bits())
         .open(path)
+}
+
+/// Writes a file over what is there. It is neither replaced nor cut to nothing first, since ext4
+/// then sends the new contents to the disk at once (`auto_da_alloc`).
+fn write(path: &Path, contents: &[u8]) -> io::Result<()> {
+    let mut file = OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .mode(0o600)
+        .custom_flags((OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK).bits())
+        .open(path)?;
+    file.write_all(contents)?;
+    let length = contents.len() as u64;
+    if file.metadata()?.len() > length {
+        file.set_len(length)?;
+    }
+    // Some file systems report a full disk only when the file is closed.
+    Ok(nix::unistd::close(file)?)
 }
 
 fn remove(path: &Path) -> io::Result<()> {

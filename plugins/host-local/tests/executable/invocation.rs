@@ -123,6 +123,10 @@ impl Network {
             .collect()
     }
 
+    pub(crate) fn read(&self, name: &str) -> String {
+        fs::read_to_string(self.dir().join(name)).unwrap()
+    }
+
     pub(crate) fn write(&self, name: &str, contents: &str) {
         fs::create_dir_all(self.dir()).unwrap();
         fs::write(self.dir().join(name), contents).unwrap();

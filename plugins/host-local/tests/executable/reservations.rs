@@ -131,10 +131,19 @@ fn what_crashed_writers_left_is_used_again() {
     let network = Network::of_subnet("10.1.2.0/29");
     network.write("10.1.2.2", "");
     network.write("10.1.2.4", "");
-    network.write(".reservation.new", "c9\r\n");
+    network.write(".reservation.new", "longer-than-what-comes-next\r\neth0");
     network.write("last_reserved_ip.0", "");
     assert_eq!(network.add("c1").addresses(), ["10.1.2.2/29"]);
     assert_eq!(network.reserved(), ["10.1.2.2"]);
+    assert_eq!(network.read("10.1.2.2"), "c1\r\neth0");
+}
+
+#[test]
+fn the_last_reserved_address_is_exact_after_one_with_more_digits() {
+    let network = Network::of_subnet("10.1.2.0/24");
+    network.run("ADD", "c1", "IP=10.1.2.254");
+    network.add("c2");
+    assert_eq!(network.read("last_reserved_ip.0"), "10.1.2.2");
 }
 
 #[test]
