@@ -1,7 +1,7 @@
 //! The `ipam` section of a network configuration, read and checked.
 
 use std::net::IpAddr;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use cni::{RequestConfig, Route, SpecVersion, net};
 use ipnetwork::IpNetwork;
@@ -30,8 +30,6 @@ impl Config {
             runtime_config,
         } = request.decode()?;
         let ipam = ipam.ok_or(Error::IpamMissing)?;
-        let data_dir = absolute("ipam.dataDir", &ipam.data_dir)?;
-        let resolv_conf = absolute("ipam.resolvConf", &ipam.resolv_conf)?;
 
         let mut sets = Vec::new();
         for (n, set) in runtime_config.ip_ranges.into_iter().enumerate() {
@@ -52,10 +50,10 @@ impl Config {
         check_sets(&sets, request)?;
 
         Ok(Config {
-            data_dir: data_dir.unwrap_or_else(|| DEFAULT_DATA_DIR.into()),
+            data_dir: given(ipam.data_dir).unwrap_or_else(|| DEFAULT_DATA_DIR.into()),
             sets,
             routes: ipam.routes,
-            resolv_conf,
+            resolv_conf: given(ipam.resolv_conf),
         })
     }
 }
@@ -63,19 +61,13 @@ impl Config {
 /// Returns where the directories of the networks are: all that releasing an address needs.
 pub(crate) fn data_dir(request: &RequestConfig) -> Result<PathBuf, Error> {
     let Location { ipam } = request.decode()?;
-    let configured = absolute("ipam.dataDir", &ipam.data_dir)?;
-    Ok(configured.unwrap_or_else(|| DEFAULT_DATA_DIR.into()))
+    Ok(given(ipam.data_dir).unwrap_or_else(|| DEFAULT_DATA_DIR.into()))
 }
 
-fn absolute(key: &'static str, text: &str) -> Result<Option<PathBuf>, Error> {
-    match Path::new(text) {
-        _ if text.is_empty() => Ok(None),
-        path if path.is_absolute() => Ok(Some(path.to_owned())),
-        path => Err(Error::PathRelative {
-            key,
-            path: path.to_owned(),
-        }),
-    }
+/// Returns the path unless it is empty. A relative one stays so, as the reference takes it: files
+/// that attachments have under it must be found by their DEL.
+fn given(path: PathBuf) -> Option<PathBuf> {
+    Some(path).filter(|path| !path.as_os_str().is_empty())
 }
 
 fn read_set(source: Source, keys: Vec<RangeKeys>) -> Result<RangeSet, Error> {
@@ -202,8 +194,8 @@ struct RuntimeConfig {
 #[derive(Deserialize, Default)]
 #[serde(rename_all = "camelCase", default)]
 struct Ipam {
-    data_dir: String,
-    resolv_conf: String,
+    data_dir: PathBuf,
+    resolv_conf: PathBuf,
     routes: Vec<Route>,
     ranges: Vec<Vec<RangeKeys>>,
     #[serde(with = "net::optional_cidr")]
@@ -238,7 +230,7 @@ struct Location {
 #[derive(Deserialize, Default)]
 #[serde(rename_all = "camelCase", default)]
 struct Place {
-    data_dir: String,
+    data_dir: PathBuf,
 }
 
 #[cfg(test)]

@@ -52,8 +52,6 @@ pub(crate) enum Error {
         family: &'static str,
         version: SpecVersion,
     },
-    #[error("{key}: {path:?} is not an absolute path")]
-    PathRelative { key: &'static str, path: PathBuf },
     #[error("ipam.resolvConf: {path:?} is {found}")]
     ResolvConfUnfit { path: PathBuf, found: &'static str },
     #[error("ipam.resolvConf: cannot read {path:?}: {source}")]
@@ -153,7 +151,6 @@ impl Error {
             | Error::FamiliesMixed { .. }
             | Error::Overlap { .. }
             | Error::OnePerFamily { .. }
-            | Error::PathRelative { .. }
             | Error::ResolvConfUnfit { .. }
             | Error::RequestedOutside { .. }
             | Error::RequestedGateway { .. }
@@ -217,7 +214,6 @@ impl Error {
             | Error::Range { .. }
             | Error::GatewayOnly { .. }
             | Error::Overlap { .. }
-            | Error::PathRelative { .. }
             | Error::ResolvConfUnfit { .. }
             | Error::ResolvConfUnreadable { .. }
             | Error::RequestedOutside { .. }

@@ -82,7 +82,7 @@ impl Directory {
             .path
             .ancestors()
             .find(|path| path.exists())
-            .unwrap_or(&self.path);
+            .unwrap_or(Path::new("."));
         let not_writable = |errno: Errno| Error::NotWritable {
             path: path.to_owned(),
             source: errno.into(),

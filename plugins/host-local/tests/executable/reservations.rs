@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
+use std::path::PathBuf;
 
 use serde_json::json;
 
@@ -167,6 +168,24 @@ fn dns_comes_from_the_resolv_conf() {
         "{msg}"
     );
     assert_eq!(network.reserved(), ["10.1.2.2", "resolv.conf"]);
+}
+
+#[test]
+fn relative_paths_start_where_the_runtime_runs() {
+    let mut network = Network::of_subnet("10.1.2.0/24");
+    let here = std::env::current_dir().unwrap();
+    let root: PathBuf = here.components().skip(1).map(|_| "..").collect();
+    let relative = root.join(network.data_dir.strip_prefix("/").unwrap());
+    network.config["ipam"]["dataDir"] = json!(relative);
+    network.config["ipam"]["resolvConf"] = json!(relative.join("n/resolv.conf"));
+    network.write("resolv.conf", "nameserver 10.1.2.53\n");
+    let outcome = network.add("c1");
+    assert_eq!(outcome.output["dns"]["nameservers"], json!(["10.1.2.53"]));
+    assert_eq!(network.reserved(), ["10.1.2.2", "resolv.conf"]);
+    assert!(network.del("c1").ok);
+    assert_eq!(network.reserved(), ["resolv.conf"]);
+    network.config["ipam"]["dataDir"] = json!("not-made-yet");
+    assert!(network.run("STATUS", "", "").ok);
 }
 
 #[test]
