@@ -107,22 +107,23 @@ fn a_pod_that_died_with_the_daemon_down_is_released_from_the_node() {
 }
 
 #[test]
-fn a_dead_pods_namespace_is_not_kept_alive() {
+fn a_pod_that_dies_without_del_is_not_kept_alive_and_its_lease_released() {
     if reference_cannot() {
         return;
     }
     let bed = Bed::new();
-    let _dnsmasq = Dnsmasq::start(&bed.lan);
+    let dnsmasq = Dnsmasq::start(&bed.lan);
     let daemon = Daemon::start(&bed.node, &[]);
     let pod = bed.node.pod("pod");
-    Attachment::new(&pod, macvlan_dhcp()).add();
+    let result = Attachment::new(&pod, macvlan_dhcp()).add();
+    dnsmasq.wait_for_leases(|leases| leases.len() == 1, Deadline::secs(5));
     pod.destroy();
-    let kept = daemon
-        .file_targets()
-        .iter()
-        .filter(|target| target.starts_with("net:"))
-        .count();
-    assert_eq!(kept, 0, "{:?}", daemon.file_targets());
+    let targets = daemon.file_targets();
+    assert!(
+        !targets.iter().any(|target| target.starts_with("net:")),
+        "{targets:?}"
+    );
+    dnsmasq.wait_for(&["DHCPRELEASE", &address_of(&result)], Deadline::secs(40));
 }
 
 #[test]

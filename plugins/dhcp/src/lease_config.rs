@@ -131,7 +131,6 @@ pub(crate) enum Suppressed {
     /// Every route.
     Routes,
     Dns,
-    Mtu,
 }
 
 /// How an address is tested before it is used (RFC 5227).

@@ -233,6 +233,19 @@ impl Holder {
         }
     }
 
+    /// Makes sure that the pod is still there, and lets go of the lease if it is not.
+    pub(crate) fn look_for_pod(&mut self, now: Instant, node: &Node) {
+        if self.link.looks_alive(&node.root) {
+            return;
+        }
+        let _entered = self.span.clone().entered();
+        if let Err(error) = self.link.open(&node.root)
+            && error.is_final()
+        {
+            self.fail(&error, now, node);
+        }
+    }
+
     /// Gives the lease back, or stops asking for one.
     pub(crate) fn release(&mut self, now: Instant, node: &Node) {
         let _entered = self.span.clone().entered();

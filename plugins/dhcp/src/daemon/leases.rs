@@ -4,6 +4,7 @@
 //! follow one another without a lock.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use cni::{Attachment, ContainerId, Error, IfName, NetworkName};
 use dhcp_client::Instant;
@@ -25,6 +26,8 @@ pub(crate) struct Leases {
     /// The holder of each attachment. A released one is not here, though an answer may be on its way.
     attached: BTreeMap<Attachment, u64>,
     deadlines: BTreeSet<(Instant, u64)>,
+    /// When to look for pods that have gone without a DEL.
+    next_round: Instant,
     next_id: u64,
 }
 
@@ -35,6 +38,7 @@ impl Leases {
             holders: BTreeMap::new(),
             attached: BTreeMap::new(),
             deadlines: BTreeSet::new(),
+            next_round: Instant::default(),
             next_id: 0,
         }
     }
@@ -71,7 +75,9 @@ impl Leases {
 
     /// When [`on_time`](Self::on_time) has something to do.
     pub(crate) fn deadline(&self) -> Option<Instant> {
-        self.deadlines.first().map(|(deadline, _)| *deadline)
+        let first = self.deadlines.first().map(|(deadline, _)| *deadline);
+        let round = (!self.holders.is_empty()).then_some(self.next_round);
+        first.into_iter().chain(round).min()
     }
 
     /// Does what was due by now.
@@ -83,6 +89,18 @@ impl Leases {
             .collect();
         for id in due {
             self.with(id, |holder, node| holder.on_time(now, node));
+        }
+        self.make_round(now);
+    }
+
+    /// Looks for pods that have gone without a DEL.
+    fn make_round(&mut self, now: Instant) {
+        if now < self.next_round {
+            return;
+        }
+        self.next_round = now + ROUND;
+        for id in self.holders.keys().copied().collect::<Vec<_>>() {
+            self.with(id, |holder, node| holder.look_for_pod(now, node));
         }
     }
 
@@ -255,3 +273,6 @@ impl Leases {
         }
     }
 }
+
+/// How long a pod may be gone unnoticed. A thousand leases make a round of about a millisecond.
+const ROUND: Duration = Duration::from_secs(30);

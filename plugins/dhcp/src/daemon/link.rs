@@ -4,6 +4,7 @@
 //! Each visit finds the namespace by its path and makes sure that it, and the link, are still the same.
 
 use std::os::fd::OwnedFd;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use cni::{IfName, MacAddr};
@@ -83,6 +84,15 @@ impl PodLink {
             Ok(_) | Err(netlink::Error::LinkNotFound { .. }) => Err(missing()),
             Err(error) => Err(error.into()),
         }
+    }
+
+    /// Whether the namespace's path still leads to it: a glance that opens nothing, and may find
+    /// something amiss where there is nothing.
+    pub(crate) fn looks_alive(&self, root: &HostRoot) -> bool {
+        std::fs::metadata(root.path_of(&self.netns_path)).is_ok_and(|found| {
+            let NetnsId { dev, ino } = self.netns_id;
+            found.dev() == dev && found.ino() == ino
+        })
     }
 
     /// The link that a record tells of; whether it is still there shows when it is opened.

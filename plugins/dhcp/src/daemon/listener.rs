@@ -22,28 +22,65 @@ pub(crate) struct Listener {
     own: Option<OwnSocket>,
 }
 
-impl Listener {
-    /// The socket that systemd passed, or one of our own at `path`.
-    pub(crate) fn acquire(mut passed: ListenFd, path: &Path) -> Result<Self, Error> {
-        let listener = match passed.len() {
-            0 => Self::bind(path)?,
+/// The right to serve a socket, before anybody can connect to it.
+#[derive(Debug)]
+pub(crate) enum Claim {
+    /// systemd listens already.
+    Inherited(UnixListener),
+    /// Nobody listens, and nobody else will.
+    Own { path: PathBuf, lock: Flock<File> },
+}
+
+impl Claim {
+    /// Claims the socket that systemd passed, or one of our own at `path`.
+    pub(crate) fn stake(mut passed: ListenFd, path: &Path) -> Result<Self, Error> {
+        match passed.len() {
+            0 => {
+                let io = |source| Error::Io {
+                    path: path.to_owned(),
+                    source,
+                };
+                if let Some(parent) = path.parent() {
+                    DirBuilder::new()
+                        .recursive(true)
+                        .mode(0o700)
+                        .create(parent)
+                        .map_err(io)?;
+                }
+                let lock = lock(path)?;
+                remove_stale(path)?;
+                Ok(Self::Own {
+                    path: path.to_owned(),
+                    lock,
+                })
+            }
             1 => {
                 let socket = passed
                     .take_unix_listener(0)
                     .map_err(Error::NotAUnixSocket)?;
-                let socket = socket.ok_or(Error::TooManySockets { count: 0 })?;
-                Self { socket, own: None }
+                Ok(Self::Inherited(
+                    socket.ok_or(Error::TooManySockets { count: 0 })?,
+                ))
             }
-            count => return Err(Error::TooManySockets { count }),
-        };
-        let io = |source| Error::Io {
-            path: path.to_owned(),
-            source,
-        };
-        listener.socket.set_nonblocking(true).map_err(io)?;
-        Ok(listener)
+            count => Err(Error::TooManySockets { count }),
+        }
     }
 
+    /// Listens.
+    pub(crate) fn listen(self) -> Result<Listener, Error> {
+        let listener = match self {
+            Self::Inherited(socket) => Listener { socket, own: None },
+            Self::Own { path, lock } => bind(path, lock)?,
+        };
+        listener
+            .socket
+            .set_nonblocking(true)
+            .map_err(Error::NotAUnixSocket)?;
+        Ok(listener)
+    }
+}
+
+impl Listener {
     /// The socket to accept connections on.
     pub(crate) fn socket(&self) -> &UnixListener {
         &self.socket
@@ -65,36 +102,27 @@ impl Listener {
         }
         Ok(())
     }
+}
 
-    fn bind(path: &Path) -> Result<Self, Error> {
-        let io = |source| Error::Io {
-            path: path.to_owned(),
-            source,
-        };
-        if let Some(parent) = path.parent() {
-            DirBuilder::new()
-                .recursive(true)
-                .mode(0o700)
-                .create(parent)
-                .map_err(io)?;
-        }
-        let lock = lock(path)?;
-        remove_stale(path)?;
-        // The mode has to be right from the moment the file exists.
-        let before = umask(Mode::from_bits_truncate(0o177));
-        let bound = UnixListener::bind(path);
-        umask(before);
-        let socket = bound.map_err(io)?;
-        let identity = identity(path).map_err(io)?;
-        Ok(Self {
-            socket,
-            own: Some(OwnSocket {
-                path: path.to_owned(),
-                identity,
-                _lock: lock,
-            }),
-        })
-    }
+fn bind(path: PathBuf, lock: Flock<File>) -> Result<Listener, Error> {
+    let io = |source| Error::Io {
+        path: path.clone(),
+        source,
+    };
+    // The mode has to be right from the moment the file exists.
+    let before = umask(Mode::from_bits_truncate(0o177));
+    let bound = UnixListener::bind(&path);
+    umask(before);
+    let socket = bound.map_err(io)?;
+    let identity = identity(&path).map_err(io)?;
+    Ok(Listener {
+        socket,
+        own: Some(OwnSocket {
+            path,
+            identity,
+            _lock: lock,
+        }),
+    })
 }
 
 #[derive(Debug)]
@@ -188,7 +216,7 @@ mod tests {
     use super::*;
 
     fn at(path: &Path) -> Result<Listener, Error> {
-        Listener::acquire(ListenFd::empty(), path)
+        Claim::stake(ListenFd::empty(), path)?.listen()
     }
 
     #[test]
