@@ -63,7 +63,7 @@ fn roots_alone(directory: &Path, path: &str) -> Result<(), Error> {
         .take_while(|dir| dir.starts_with(ROOT))
     {
         let found = fs::symlink_metadata(directory).map_err(failure(path))?;
-        if found.uid() != 0 || found.mode() & 0o022 != 0 {
+        if found.uid() != 0 || is_shared(found.mode(), found.gid()) {
             return Err(Error::Refused {
                 path: path.to_owned(),
                 why: Refusal::SharedDirectory,
@@ -71,6 +71,14 @@ fn roots_alone(directory: &Path, path: &str) -> Result<(), Error> {
         }
     }
     Ok(())
+}
+
+/// Whether others than root can replace what root has put into a directory of this mode and group. In
+/// a sticky one, such as a tmpfs mounted without options, they can only add to it.
+fn is_shared(mode: u32, gid: u32) -> bool {
+    let by_others = mode & 0o002 != 0;
+    let by_group = mode & 0o020 != 0 && gid != 0;
+    (by_others || by_group) && mode & 0o1000 == 0
 }
 
 fn failure(path: &str) -> impl Fn(io::Error) -> Error {
@@ -146,6 +154,21 @@ mod tests {
             admit("/run/no such daemon.sock"),
             Err(Error::Missing { .. })
         ));
+    }
+
+    #[test]
+    fn a_directory_is_shared_when_others_can_replace_what_root_put_there() {
+        for (mode, gid, shared) in [
+            (0o755, 0, false),
+            (0o755, 7, false),
+            (0o775, 0, false),
+            (0o775, 7, true),
+            (0o777, 0, true),
+            (0o1777, 0, false),
+            (0o1775, 7, false),
+        ] {
+            assert_eq!(is_shared(mode, gid), shared, "{mode:o} of group {gid}");
+        }
     }
 
     #[test]
