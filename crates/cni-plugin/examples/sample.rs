@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use cni::{AddResult, Attachment, Code, ContainerId, Error, IfName, Interface};
-use cni_plugin::{Call, Delegate, Errors, Plugin, Undo, warn};
+use cni_plugin::{Call, Delegate, Errors, Plugin, Undo};
 use serde::Deserialize;
 
 fn main() -> ExitCode {
@@ -88,12 +88,6 @@ impl Plugin for Sample {
     }
 
     fn status(&self, call: &Call) -> Result<(), Error> {
-        if let Some(ipam) = &call.config.ipam_type {
-            warn(format_args!(
-                "IPAM speaks {:?}",
-                Delegate::find(call, ipam)?.versions()?
-            ));
-        }
         pass_on(call, Delegate::status)
     }
 

@@ -9,8 +9,7 @@ mod find;
 
 use std::path::PathBuf;
 
-use cni::{AddResult, Code, Error, SpecVersion, Verb, quoted};
-use serde_json::{Value, json};
+use cni::{AddResult, Code, Error, Verb, quoted};
 
 use crate::call::Call;
 use crate::log::warn;
@@ -69,23 +68,6 @@ impl<'a> Delegate<'a> {
     /// Runs GC.
     pub fn gc(&self) -> Result<(), Error> {
         self.run(Verb::Gc).map(drop)
-    }
-
-    /// Runs VERSION and returns the supported versions that are known here.
-    pub fn versions(&self) -> Result<Vec<SpecVersion>, Error> {
-        let request = json!({ "cniVersion": self.call.config.version.as_str() }).to_string();
-        let outcome = exec::run(&self.program, Verb::Version, request.as_bytes())?;
-        let answer = self.judge(Verb::Version, outcome)?.value();
-        let listed = answer
-            .as_ref()
-            .and_then(|answer| cni::field(answer, "supportedVersions"));
-        let listed = listed
-            .and_then(Value::as_array)
-            .ok_or_else(|| self.misbehaved(Verb::Version, "printed no \"supportedVersions\""))?;
-        Ok(listed
-            .iter()
-            .filter_map(|text| SpecVersion::parse(text.as_str()?))
-            .collect())
     }
 
     fn run(&self, verb: Verb) -> Result<Outcome, Error> {

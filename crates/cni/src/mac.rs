@@ -1,7 +1,6 @@
 //! Hardware addresses of Ethernet links.
 
 use std::fmt;
-use std::str::FromStr;
 
 use serde::de::{Deserialize, Deserializer, Error as _};
 use serde::{Serialize, Serializer};
@@ -59,14 +58,6 @@ impl fmt::Display for MacAddr {
             separator = ":";
         }
         Ok(())
-    }
-}
-
-impl FromStr for MacAddr {
-    type Err = Error;
-
-    fn from_str(text: &str) -> Result<Self, Error> {
-        Self::parse(text)
     }
 }
 

@@ -52,7 +52,7 @@ impl NetworkName {
     }
 }
 
-/// Gives a checked name its text, its JSON form and its way back.
+/// Gives a checked name its text and its JSON form.
 macro_rules! name {
     ($name:ident) => {
         impl $name {
@@ -66,14 +66,6 @@ macro_rules! name {
         impl fmt::Display for $name {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str(&self.0)
-            }
-        }
-
-        impl std::str::FromStr for $name {
-            type Err = Error;
-
-            fn from_str(text: &str) -> Result<Self, Error> {
-                Self::parse(text)
             }
         }
 

@@ -3,8 +3,8 @@
 //! `ipnetwork` by itself takes a bare address for a CIDR and a netmask for a prefix length; here both are errors. An
 //! IPv4 address written in IPv6 form (`::ffff:192.0.2.1`) is an IPv4 address.
 //!
-//! The serde modules are for `#[serde(with = "cni::net::cidr")]` and the like; those of optional values take `""` for
-//! "not set" and want `#[serde(default)]` beside them.
+//! The modules are for `#[serde(with = "cni::net::cidr")]` and the like in types that are read, never written; those of
+//! optional values take `""` for "not set" and want `#[serde(default)]` beside them.
 
 use std::net::IpAddr;
 
@@ -58,7 +58,6 @@ const MAPPED_PREFIX_LEN: u8 = 96;
 /// `IpNetwork` as text.
 pub mod cidr {
     use ipnetwork::IpNetwork;
-    use serde::Serializer;
     use serde::de::{Deserialize, Deserializer, Error as _};
 
     /// Reads a CIDR.
@@ -66,17 +65,11 @@ pub mod cidr {
         let text = String::deserialize(deserializer)?;
         super::parse_cidr(&text).map_err(|error| D::Error::custom(error.msg))
     }
-
-    /// Writes a CIDR.
-    pub fn serialize<S: Serializer>(value: &IpNetwork, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(value)
-    }
 }
 
 /// `Option<IpNetwork>` as text, where `""` is `None`.
 pub mod optional_cidr {
     use ipnetwork::IpNetwork;
-    use serde::Serializer;
     use serde::de::{Deserialize, Deserializer, Error as _};
 
     /// Reads a CIDR or nothing.
@@ -90,24 +83,12 @@ pub mod optional_cidr {
                 .map_err(|error| D::Error::custom(error.msg)),
         }
     }
-
-    /// Writes a CIDR or nothing.
-    pub fn serialize<S: Serializer>(
-        value: &Option<IpNetwork>,
-        serializer: S,
-    ) -> Result<S::Ok, S::Error> {
-        match value {
-            Some(value) => serializer.collect_str(value),
-            None => serializer.serialize_none(),
-        }
-    }
 }
 
 /// `Option<IpAddr>` as text, where `""` is `None`.
 pub mod optional_address {
     use std::net::IpAddr;
 
-    use serde::Serializer;
     use serde::de::{Deserialize, Deserializer, Error as _};
 
     /// Reads an address or nothing.
@@ -119,17 +100,6 @@ pub mod optional_address {
             Some(text) => super::parse_address(text)
                 .map(Some)
                 .map_err(|error| D::Error::custom(error.msg)),
-        }
-    }
-
-    /// Writes an address or nothing.
-    pub fn serialize<S: Serializer>(
-        value: &Option<IpAddr>,
-        serializer: S,
-    ) -> Result<S::Ok, S::Error> {
-        match value {
-            Some(value) => serializer.collect_str(value),
-            None => serializer.serialize_none(),
         }
     }
 }

@@ -43,9 +43,7 @@ fn a_delegate_gets_stdin_byte_for_byte_and_the_whole_environment() {
 #[test]
 fn each_verb_is_passed_on() {
     let node = Node::new();
-    node.delegate(
-        r#"case $CNI_COMMAND in ADD) echo null ;; VERSION) echo '{"supportedVersions": ["1.0.0", "1.1.0", "7.0.0"]}' ;; esac"#,
-    );
+    node.delegate("case $CNI_COMMAND in ADD) echo null ;; esac");
     let mut config = node.config_with_ipam();
     merge(
         &mut config,
@@ -54,15 +52,11 @@ fn each_verb_is_passed_on() {
     for verb in ["ADD", "CHECK", "STATUS", "GC", "DEL"] {
         let answer = node.call(verb).config(&config).run();
         assert_eq!(answer.status, Some(0), "{verb}: {}", answer.stdout);
-        if verb == "STATUS" {
-            assert_eq!(answer.stderr, "IPAM speaks [V1_0_0, V1_1_0]\n");
-        }
     }
     let expected = [
         "add",
         "ipam ADD",
         "ipam CHECK",
-        "ipam VERSION",
         "ipam STATUS",
         "ipam GC",
         "ipam DEL",
