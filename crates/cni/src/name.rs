@@ -113,6 +113,9 @@ fn check_ifname(text: &str) -> Result<(), &'static str> {
         Err("\"/\", \":\" and white space are not allowed")
     } else if text.contains(char::is_control) {
         Err("control characters are not allowed")
+    } else if text.contains('%') {
+        // `net%d` becomes net0, net1…: a link that DEL, looking for `net%d`, would never find.
+        Err("\"%\" is not allowed, which the kernel takes for the place of a number")
     } else {
         Ok(())
     }
@@ -165,6 +168,8 @@ mod tests {
             "a\tb",
             "a\u{a0}b",
             "a\0",
+            "net%d",
+            "a%",
         ] {
             assert!(IfName::parse(text).is_err(), "{text:?}");
         }
