@@ -20,27 +20,24 @@ impl Errors {
         outcome.map_err(|error| self.all.push(error)).ok()
     }
 
-    /// Returns success if every step was one, else all errors as one under the first one's code.
+    /// Returns success if every step was one, else the errors as one under the first one's code.
     pub fn into_result(self) -> Result<(), Error> {
-        let mut all = self.all.into_iter();
-        let Some(mut error) = all.next() else {
+        let Some(first) = self.all.first() else {
             return Ok(());
         };
-        for other in all {
-            append(&mut error.msg, &other.msg);
-            if !error.details.contains(&other.details) {
-                append(&mut error.details, &other.details);
+        let mut msgs = Vec::new();
+        let mut details = Vec::new();
+        for error in &self.all {
+            if !msgs.contains(&&error.msg) {
+                msgs.push(&error.msg);
+            }
+            if !error.details.is_empty() && !details.contains(&&error.details) {
+                details.push(&error.details);
             }
         }
-        Err(error)
+        Err(Error::new(first.code, cni::listed(&msgs, "; "))
+            .with_details(cni::listed(&details, "; ")))
     }
-}
-
-fn append(text: &mut String, more: &str) {
-    if !text.is_empty() && !more.is_empty() {
-        text.push_str("; ");
-    }
-    text.push_str(more);
 }
 
 #[cfg(test)]
@@ -71,5 +68,18 @@ mod tests {
         }
         let expected = Error::new(Code::Kernel, "a; b; c").with_details("do this");
         assert_eq!(errors.into_result(), Err(expected));
+    }
+
+    #[test]
+    fn of_many_errors_the_first_few_are_told() {
+        let mut errors = Errors::new();
+        for number in 1..=250 {
+            let error = Error::new(Code::Io, format!("cannot remove {number}"));
+            errors.collect::<()>(Err(error));
+        }
+        assert_eq!(
+            errors.into_result().map_err(|error| error.msg),
+            Err("cannot remove 1; cannot remove 2; cannot remove 3; and 247 more".to_owned())
+        );
     }
 }

@@ -1,6 +1,6 @@
 //! `CNI_ARGS`: arguments a user or runtime gives at invocation time, as `KEY=value;KEY=value`.
 
-use crate::decode::quoted;
+use crate::decode::{listed, quoted};
 use crate::error::{Code, Error};
 
 /// The pairs of `CNI_ARGS`.
@@ -56,7 +56,7 @@ impl Args {
             return Ok(());
         }
         Err(
-            invalid(format!("unknown keys: {}", unknown.join(", "))).with_details(
+            invalid(format!("unknown keys: {}", listed(&unknown, ", "))).with_details(
                 "add IgnoreUnknown=1 to have keys passed over that a plugin does not know",
             ),
         )
@@ -137,11 +137,18 @@ mod tests {
     }
 
     #[test]
-    fn unknown_keys_are_all_named() {
-        let error = Args::parse("MAC=a;FOO=1;BAR=2").and_then(|args| args.check_known(&["MAC"]));
+    fn unknown_keys_are_named_as_far_as_a_line_goes() {
+        let fault = |text| {
+            let error = Args::parse(text).and_then(|args| args.check_known(&["MAC"]));
+            error.expect_err("unknown keys").msg
+        };
         assert_eq!(
-            error.map_err(|error| error.msg),
-            Err(r#"CNI_ARGS: unknown keys: "FOO", "BAR""#.to_owned())
+            fault("MAC=a;FOO=1;BAR=2"),
+            r#"CNI_ARGS: unknown keys: "FOO", "BAR""#
+        );
+        assert_eq!(
+            fault("A=;B=;C=;D=;E="),
+            r#"CNI_ARGS: unknown keys: "A", "B", "C", and 2 more"#
         );
     }
 }

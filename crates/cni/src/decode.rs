@@ -11,6 +11,8 @@
 mod deserializer;
 mod fault;
 
+use std::fmt::Display;
+
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
@@ -60,6 +62,20 @@ pub fn quoted(text: &str) -> String {
         Some((end, _)) => format!("{:?}…", text.get(..end).unwrap_or_default()),
     }
 }
+
+/// Returns things of which there may be many, the first few by name and the others by number.
+#[must_use]
+pub fn listed<T: Display>(things: &[T], separator: &str) -> String {
+    let (named, others) = things.split_at(things.len().min(NAMED_THINGS));
+    let mut named: Vec<String> = named.iter().map(T::to_string).collect();
+    if !others.is_empty() {
+        named.push(format!("and {} more", others.len()));
+    }
+    named.join(separator)
+}
+
+/// As many things as a message of one line has room for.
+const NAMED_THINGS: usize = 3;
 
 /// As many characters of a user's text as a message of one line has room for.
 const QUOTED_CHARS: usize = 80;

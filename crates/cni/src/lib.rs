@@ -18,7 +18,7 @@ mod version;
 pub use args::Args;
 pub use attachment::Attachment;
 pub use config::{Document, RequestConfig};
-pub use decode::{decode, field, quoted};
+pub use decode::{decode, field, listed, quoted};
 pub use error::{Code, Error};
 pub use mac::MacAddr;
 pub use name::{ContainerId, IfName, NetworkName};

@@ -76,10 +76,10 @@ impl Demand<'_> {
                     .map(|range| (set, range, assigned))
             });
             let Some((set, range, assigned)) = home else {
-                let ranges: Vec<String> = sets.iter().map(RangeSet::to_string).collect();
+                let ranges: Vec<&Range> = sets.iter().flat_map(|set| &set.ranges).collect();
                 return Err(Error::RequestedOutside {
                     requested,
-                    ranges: ranges.join(","),
+                    ranges: cni::listed(&ranges, ", "),
                 });
             };
             if range.gateway == requested.address {
@@ -274,7 +274,7 @@ mod tests {
                 "IP=10.1.2.9",
                 7,
                 "requested address 10.1.2.9 (CNI_ARGS IP) is in none of the ranges \
-                 10.1.2.1-10.1.2.6,fd00::1-fd00::ffff:ffff:ffff:ffff",
+                 10.1.2.1-10.1.2.6, fd00::1-fd00::ffff:ffff:ffff:ffff",
             ),
             (
                 "IP=10.1.2.2,10.1.2.6",

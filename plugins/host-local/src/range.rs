@@ -205,13 +205,7 @@ impl fmt::Display for Range {
 
 impl fmt::Display for RangeSet {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (index, range) in self.ranges.iter().enumerate() {
-            if index > 0 {
-                f.write_str(",")?;
-            }
-            write!(f, "{range}")?;
-        }
-        Ok(())
+        f.write_str(&cni::listed(&self.ranges, ", "))
     }
 }
 
