@@ -28,7 +28,7 @@ fn sets_of_the_caller_come_first_then_the_single_range_then_the_list() {
         [
             "runtimeConfig.ipRanges[0] 10.3.0.1-10.3.0.254",
             "ipam 10.1.0.9-10.1.0.254",
-            "ipam.ranges[0] fd00::1-fd00::ffff:ffff:ffff:ffff,\
+            "ipam.ranges[0] fd00::1-fd00::ffff:ffff:ffff:ffff, \
              fd01::1-fd01::ffff:ffff:ffff:ffff",
         ]
     );
