@@ -37,7 +37,7 @@ pub trait Plugin {
 
     /// Takes away whatever is left of the attachment; what is gone already is no error.
     ///
-    /// The namespace may be unnamed, gone, or a plain file that was one.
+    /// The namespace may be unnamed, gone, or a plain file that was one. It is none if it is the plugin's own.
     fn del(&self, call: &Call, attachment: &Attachment, netns: Option<&Path>) -> Result<(), Error>;
 
     /// Compares the attachment with what ADD promised and changes nothing.

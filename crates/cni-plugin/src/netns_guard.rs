@@ -1,7 +1,7 @@
 //! The guard against a runtime that names the plugin's own network namespace as the container's.
 //!
 //! SPEC §2 ADD and DEL act inside `CNI_NETNS`; in the node's own namespace they would take its links for the
-//! container's.
+//! container's. ADD is refused; DEL does what can be done without a namespace, since addresses have to come free.
 
 use std::fs;
 use std::os::unix::fs::MetadataExt as _;

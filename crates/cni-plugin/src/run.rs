@@ -109,7 +109,12 @@ fn dispatch(
             add(plugin, &call, &attachment?, required_netns?)
         }
         Verb::Del => {
-            netns.map_or(Ok(()), |netns| netns_guard::check(netns, netns_override))?;
+            // The path can have become the node's: /proc/PID/ns/net, when another process has got the number.
+            let netns = netns.filter(|netns| {
+                netns_guard::check(netns, netns_override)
+                    .inspect_err(|error| warn(format_args!("{error}; going on without")))
+                    .is_ok()
+            });
             plugin.del(&call, &attachment?, netns)
         }
         Verb::Check => plugin.check(&call, &attachment?, required_netns?),

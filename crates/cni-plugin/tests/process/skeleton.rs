@@ -1,7 +1,5 @@
 //! Environment, verbs and versions, results and errors.
 
-use std::fs;
-
 use cni::{SpecVersion, Verb};
 use serde_json::json;
 
@@ -163,26 +161,35 @@ fn a_panic_is_reported_as_a_bug() {
 }
 
 #[test]
-fn the_plugins_own_namespace_is_refused_before_anything_is_done() {
+fn add_in_the_plugins_own_namespace_is_refused_before_anything_is_done() {
     let node = Node::new();
-    for verb in ["ADD", "DEL"] {
-        let own = "/proc/thread-self/ns/net";
-        let call = || node.call(verb).env("CNI_NETNS", own);
-        let expected =
-            format!("CNI_NETNS: \"{own}\" is the network namespace the plugin itself runs in");
-        assert_eq!(call().run().error(), (4, expected.clone()), "{verb}");
-        assert_eq!(
-            call().env("CNI_NETNS_OVERRIDE", "0").run().error(),
-            (4, expected)
-        );
-        assert_eq!(node.journal(), [""; 0], "{verb}");
-        assert_eq!(
-            call().env("CNI_NETNS_OVERRIDE", "True").run().status,
-            Some(0),
-            "{verb}"
-        );
-        fs::remove_file(node.path("journal")).expect("the journal");
-    }
+    let call = || node.call("ADD").env("CNI_NETNS", OWN_NETNS);
+    let expected =
+        format!("CNI_NETNS: \"{OWN_NETNS}\" is the network namespace the plugin itself runs in");
+    assert_eq!(call().run().error(), (4, expected.clone()));
+    assert_eq!(
+        call().env("CNI_NETNS_OVERRIDE", "0").run().error(),
+        (4, expected)
+    );
+    assert_eq!(node.journal(), [""; 0]);
+    let overridden = call().env("CNI_NETNS_OVERRIDE", "True").run();
+    assert_eq!(overridden.status, Some(0));
+    assert_eq!(node.journal(), ["add"]);
+}
+
+#[test]
+fn del_in_the_plugins_own_namespace_goes_on_without_one() {
+    let node = Node::new();
+    let call = || node.call("DEL").env("CNI_NETNS", OWN_NETNS);
+    let answer = call().run();
+    assert_eq!(answer.status, Some(0), "{}", answer.stdout);
+    assert!(answer.stderr.contains(OWN_NETNS), "{}", answer.stderr);
+    let overridden = call().env("CNI_NETNS_OVERRIDE", "1").run();
+    assert_eq!(
+        (overridden.status, overridden.stderr.as_str()),
+        (Some(0), "")
+    );
+    assert_eq!(node.journal(), ["del without netns", "del"]);
 }
 
 #[test]
@@ -245,3 +252,5 @@ fn gc_gets_the_valid_attachments_and_refuses_to_go_without_a_list() {
     call.run().assert_silent_success();
     assert_eq!(node.journal(), ["keep a/net1"]);
 }
+
+const OWN_NETNS: &str = "/proc/thread-self/ns/net";
