@@ -69,6 +69,67 @@ fn a_killed_daemons_leases_are_renewed_checked_and_released_by_the_next() {
 }
 
 #[test]
+fn a_lease_asked_for_when_the_daemon_was_killed_is_given_back() {
+    if reference_cannot() {
+        return;
+    }
+    let bed = Bed::new();
+    let (address, server, netmask) = (bed.lan.address(77), bed.lan.router(), bed.lan.netmask());
+    let serving = ScriptedServer::start(&bed.lan, move |message| {
+        let offer = message
+            .reply(MessageType::Offer)
+            .yiaddr(address)
+            .with_addresses(54, &[server])
+            .with_addresses(1, &[netmask])
+            .with_seconds(51, 600);
+        match message.kind() {
+            Some(MessageType::Discover) => vec![Reply::broadcast(&offer)],
+            _ => Vec::new(),
+        }
+    });
+    let mut daemon = Daemon::start(&bed.node, &[]);
+    let pod = bed.node.pod("pod");
+    link_in(&pod);
+    let running = ipam(&pod, "ADD").start();
+    let _request = serving.wait_for(MessageType::Request, 1, Deadline::secs(10));
+    daemon.kill();
+    assert_eq!(running.finish().error().code, 11);
+    pod.destroy();
+    daemon.restart();
+    let release = serving.wait_for(MessageType::Release, 1, Deadline::secs(10));
+    assert_eq!(
+        (release.ciaddr, release.address(54)),
+        (address, Some(server))
+    );
+    assert_eq!(records(&bed.node), [""; 0]);
+}
+
+#[test]
+fn an_add_that_failed_can_be_made_again_at_once() {
+    if reference_cannot() {
+        return;
+    }
+    let bed = Bed::new();
+    let silent = ScriptedServer::start(&bed.lan, |_| Vec::new());
+    let _daemon = Daemon::start(&bed.node, &[]);
+    let pod = bed.node.pod("pod");
+    link_in(&pod);
+    let error = ipam_with(&pod, "ADD", json!({"timeout": "500ms"}))
+        .run()
+        .error();
+    assert_eq!(error.code, 11, "{error:?}");
+    assert!(
+        error
+            .msg
+            .contains("within 500ms (1 DISCOVER sent, 0 replies)"),
+        "{error:?}"
+    );
+    drop(silent);
+    let (_server, _log) = PlainServer::new(&bed.lan).start(&bed.lan);
+    ipam(&pod, "ADD").run().ok();
+}
+
+#[test]
 fn sigterm_keeps_the_leases_for_the_next_daemon() {
     if reference_cannot() {
         return;

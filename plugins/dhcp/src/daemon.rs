@@ -5,6 +5,7 @@
 
 mod apply;
 mod arrivals;
+mod asked;
 mod client_config;
 mod closer;
 mod connection;

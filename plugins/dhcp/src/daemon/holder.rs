@@ -3,12 +3,11 @@
 mod acting;
 mod keeping;
 mod pod;
+mod stage;
 mod waiting;
 
-use std::time::Duration;
-
 use cni::{Attachment, Code, Error};
-use dhcp_client::{Answer, Client, Event, Instant, Lease, ProbeOutcome, State};
+use dhcp_client::{Answer, Client, Event, Instant, ProbeOutcome, State};
 use ipnetwork::IpNetwork;
 use tracing::Span;
 
@@ -20,6 +19,7 @@ use super::{client_config, outcome};
 use crate::lease_config::LeaseConfig;
 use crate::protocol::AddRequest;
 
+use stage::Stage;
 pub(crate) use waiting::Adder;
 use waiting::Waiting;
 
@@ -40,16 +40,12 @@ pub(crate) struct Holder {
     waiting: Option<Waiting>,
     /// The call that brought this holder about, until another ADD has joined it.
     only_adder: Option<u64>,
-    /// Whether an ADD has been answered with a lease.
-    attached: bool,
-    /// What the pod's link has by ADD or by this daemon.
-    in_pod: Option<Lease>,
-    /// Whether the leased address has been seen on the pod's link, so that it is ours to look after.
-    seen: bool,
-    /// When to look for the address, and how long to wait before looking again.
-    look: Option<(Instant, Duration)>,
+    stage: Stage,
     /// The station that the last ACK came from: the server, or the relay before it.
     server_station: Option<[u8; 6]>,
+    /// Whether the attachment's record is this holder's. A later holder of the same attachment has one
+    /// of its own in the same place.
+    recorded: bool,
     /// Why the last attempt to reach the network failed on this node.
     fault: Option<String>,
     /// The pod is gone, and nothing more can be done.
@@ -89,11 +85,9 @@ impl Holder {
             probing: None,
             only_adder: Some(adder.call),
             waiting: Some(Waiting::new(adder, now, within)),
-            attached: false,
-            in_pod: None,
-            seen: false,
-            look: None,
+            stage: Stage::Asking { asked: None },
             server_station: None,
+            recorded: false,
             fault: None,
             gone: false,
             pod,
@@ -118,15 +112,19 @@ impl Holder {
     pub(crate) fn deadline(&self) -> Option<Instant> {
         let waiting = self.waiting.as_ref().map(Waiting::until);
         let probing = self.probing.as_ref().map(Probing::deadline);
-        let look = self.look.map(|(at, _)| at);
         let deadlines = [
             self.client.deadline(),
             self.listen_until,
             probing,
-            look,
+            self.next_look(),
             waiting,
         ];
         deadlines.into_iter().flatten().min()
+    }
+
+    /// Whether the lease is given up, though an answer may still be on its way.
+    pub(crate) fn is_leaving(&self) -> bool {
+        matches!(self.client.state(), State::Released | State::Stopped)
     }
 
     /// Whether nothing will happen any more.
@@ -188,7 +186,7 @@ impl Holder {
         {
             self.step(Event::Deadline, now, node);
         }
-        if self.look.is_some_and(|(at, _)| at <= now) {
+        if self.next_look().is_some_and(|at| at <= now) {
             self.look_at_pod(now, node);
         }
         if self.listen_until.is_some_and(|until| until <= now) {
@@ -205,12 +203,12 @@ impl Holder {
             };
             match exchange.receive() {
                 Ok(Some(answer)) => {
-                    let acks = self.acks();
+                    let taken_in = self.grants();
                     let event = Event::Received {
                         payload: &answer.payload,
                     };
                     let actions = self.client.step(event, now);
-                    if self.acks() != acks {
+                    if self.grants() != taken_in {
                         self.server_station = answer.from;
                     }
                     self.perform(actions, now, node);
@@ -253,6 +251,7 @@ impl Holder {
             waiting.fail(&outcome::deleted_meanwhile(&self.attachment));
         }
         self.step(Event::Release, now, node);
+        self.forget(node);
     }
 
     /// Ends an ADD under way with an error.
@@ -260,16 +259,14 @@ impl Holder {
         let _entered = self.span.clone().entered();
         if let Some(waiting) = self.waiting.take() {
             waiting.fail(error);
-            if !self.attached {
-                self.step(Event::Release, now, node);
-            }
+            self.abandon(now, node);
         }
     }
 
     /// Whether nobody is left for whom the ADD, begun by call `number` and others, was made.
     pub(crate) fn is_abandoned_by(&mut self, number: u64) -> bool {
         match &mut self.waiting {
-            Some(waiting) => waiting.is_forsaken() && !self.attached,
+            Some(waiting) => waiting.is_forsaken() && !self.stage.is_attached(),
             None => self.only_adder == Some(number),
         }
     }
@@ -308,8 +305,14 @@ impl Holder {
         };
         tracing::warn!("{error}");
         waiting.fail(&error);
-        if !self.attached {
+        self.abandon(now, node);
+    }
+
+    /// Stops asking for a lease that no ADD waits for, unless the pod has had one before.
+    fn abandon(&mut self, now: Instant, node: &Node) {
+        if !self.stage.is_attached() {
             self.step(Event::Release, now, node);
+            self.forget(node);
         }
     }
 
@@ -322,12 +325,13 @@ impl Holder {
         self.step(Event::ProbeResult { address, outcome }, now, node);
     }
 
-    fn acks(&self) -> u32 {
-        self.client
-            .received()
-            .get(&Answer::Ack)
-            .copied()
-            .unwrap_or(0)
+    /// How many offers and ACKs the client has taken in.
+    fn grants(&self) -> u32 {
+        let received = self.client.received();
+        [Answer::Offer, Answer::Ack]
+            .iter()
+            .filter_map(|answer| received.get(answer))
+            .sum()
     }
 
     fn step(&mut self, event: Event<'_>, now: Instant, node: &Node) {

@@ -43,14 +43,18 @@ impl Leases {
         }
     }
 
-    /// Goes on with the leases of an earlier daemon, and releases those that were deleted meanwhile.
+    /// Goes on with the leases of an earlier daemon. Those that were deleted meanwhile are released, and
+    /// so are those whose ADD ended with that daemon.
     pub(crate) fn adopt(&mut self, records: Records, now: Instant) {
-        for record in records.deleted {
+        let Records { live, deleted } = records;
+        let (live, unfinished): (Vec<_>, Vec<_>) =
+            live.into_iter().partition(|record| record.asked.is_none());
+        for record in deleted.into_iter().chain(unfinished) {
             let attachment = record.attachment.clone();
             self.adopt_one(record, now);
             self.release(&attachment, now);
         }
-        for record in records.live {
+        for record in live {
             self.adopt_one(record, now);
         }
     }
@@ -261,15 +265,14 @@ impl Leases {
         if let Some(before) = before {
             self.deadlines.remove(&(before, id));
         }
-        if !over {
-            self.deadlines.extend(after.map(|after| (after, id)));
-            return;
+        if (over || holder.is_leaving()) && self.attached.get(holder.attachment()) == Some(&id) {
+            self.attached.remove(holder.attachment());
         }
-        if let Some(mut holder) = self.holders.remove(&id) {
+        if over {
             holder.close(&self.node);
-            if self.attached.get(holder.attachment()) == Some(&id) {
-                self.attached.remove(holder.attachment());
-            }
+            self.holders.remove(&id);
+        } else {
+            self.deadlines.extend(after.map(|after| (after, id)));
         }
     }
 }

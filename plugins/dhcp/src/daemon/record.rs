@@ -30,6 +30,9 @@ pub(crate) struct Record {
     /// Whether the leased address has been seen on the pod's link.
     #[serde(default)]
     pub(crate) seen: bool,
+    /// A lease that was asked for, for an ADD that has not been answered.
+    #[serde(default)]
+    pub(crate) asked: Option<Lease>,
     /// The station the server's answers come from.
     pub(crate) server_station: Option<[u8; 6]>,
 }

@@ -1,11 +1,14 @@
 //! What a client's decisions do: packets, answers to ADD, changes to the pod.
 
+use std::mem;
 use std::time::Duration;
 
 use cni::{Code, Error, SpecVersion};
-use dhcp_client::{Action, Destination, Event, Instant, Lease, Probe, State, Transmit, Unbound};
+use dhcp_client::{Action, Destination, Event, Instant, Lease, Probe, Transmit, Unbound};
 
 use super::Holder;
+use super::pod::without_options;
+use super::stage::Stage;
 use crate::daemon::exchange::{self, Exchange};
 use crate::daemon::node::Node;
 use crate::daemon::probing::Probing;
@@ -68,6 +71,7 @@ impl Holder {
         if self.gone {
             return self.send_from_node(transmit, node);
         }
+        self.note_request(&transmit.message, now, node);
         let sent = match self.try_send(transmit, node) {
             Err(error) if error.is_address_missing() => {
                 if self.put_back(now, node) {
@@ -84,7 +88,7 @@ impl Holder {
                 self.listen_until = Some(now + node.answer_timeout);
             }
             Err(error) => {
-                if error.is_final() && self.says_last_words() {
+                if error.is_final() && self.is_leaving() {
                     self.send_from_node(transmit, node);
                 }
                 self.fail(&error, now, node);
@@ -95,7 +99,7 @@ impl Holder {
     fn try_send(&mut self, transmit: &Transmit, node: &Node) -> Result<(), link::Error> {
         // The link may go right after a RELEASE: no time for the kernel to ask who has the server's
         // address, and nobody to send it again.
-        let station = self.server_station.filter(|_| self.says_last_words());
+        let station = self.server_station.filter(|_| self.is_leaving());
         let exchange = match &mut self.exchange {
             Some(exchange) => exchange,
             closed @ None => closed.insert(Exchange::open(self.id, &self.link, node)?),
@@ -139,10 +143,6 @@ impl Holder {
         }
     }
 
-    fn says_last_words(&self) -> bool {
-        matches!(self.client.state(), State::Released | State::Stopped)
-    }
-
     fn probe(&mut self, probe: &Probe, now: Instant, node: &Node) {
         if let Some(former) = self.probing.take() {
             former.close(node);
@@ -154,7 +154,7 @@ impl Holder {
     }
 
     fn bind(&mut self, lease: &Lease, now: Instant, node: &Node) {
-        if self.attached {
+        if self.stage.is_attached() {
             self.change_pod(Some(lease), now, node);
             self.save_or_log(node);
         } else if let Err(error) = self.attach(lease, now, node) {
@@ -183,9 +183,11 @@ impl Holder {
         now: Instant,
         node: &Node,
     ) -> Result<(), record_store::Error> {
-        self.in_pod = Some(lease.clone());
-        self.save(node)?;
-        self.attached = true;
+        let asking = mem::replace(&mut self.stage, Stage::attached(without_options(lease)));
+        if let Err(error) = self.save(node) {
+            self.stage = asking;
+            return Err(error);
+        }
         self.look_for_address(now);
         Ok(())
     }

@@ -3,10 +3,11 @@
 use dhcp_client::{Client, Instant, Start};
 
 use super::Holder;
+use super::stage::{PodSide, Stage};
 use crate::daemon::link::PodLink;
 use crate::daemon::node::Node;
 use crate::daemon::record::{Record, VERSION};
-use crate::daemon::{client_config, log, record_store};
+use crate::daemon::{asked, client_config, log, record_store};
 
 impl Holder {
     /// Goes on with a lease that an earlier daemon held.
@@ -20,12 +21,13 @@ impl Holder {
             lease,
             in_pod,
             seen,
+            asked,
             server_station,
             ..
         } = record;
         let link = PodLink::of_record(&link);
         let mut client_config = client_config::of(&config, link.mac(), node);
-        client_config.start = match (lease, last_address) {
+        client_config.start = match (lease.or(asked), last_address) {
             (Some(lease), _) => Start::Resume(lease),
             (None, Some(address)) => Start::Address(address),
             (None, None) => Start::Fresh,
@@ -43,11 +45,13 @@ impl Holder {
             probing: None,
             waiting: None,
             only_adder: None,
-            attached: true,
-            in_pod,
-            seen,
-            look: None,
+            stage: Stage::Attached(PodSide {
+                has: in_pod,
+                seen,
+                look: None,
+            }),
             server_station,
+            recorded: true,
             fault: None,
             gone: false,
             pod,
@@ -58,7 +62,7 @@ impl Holder {
             Ok(_) => {
                 tracing::info!("going on with the lease of an earlier daemon");
                 holder.perform(actions, now, node);
-                if !holder.seen {
+                if !seen {
                     holder.look_for_address(now);
                 }
             }
@@ -73,10 +77,15 @@ impl Holder {
     }
 
     /// Writes the record.
-    pub(super) fn save(&self, node: &Node) -> Result<(), record_store::Error> {
+    pub(super) fn save(&mut self, node: &Node) -> Result<(), record_store::Error> {
         if self.gone {
             return Ok(());
         }
+        self.recorded = true;
+        let (in_pod, seen, asked) = match &self.stage {
+            Stage::Asking { asked } => (None, false, asked.clone()),
+            Stage::Attached(pod) => (pod.has.clone(), pod.seen, None),
+        };
         node.records.save(&Record {
             version: VERSION,
             boot_id: node.records.boot_id().to_owned(),
@@ -85,14 +94,25 @@ impl Holder {
             link: self.link.to_record(),
             config: self.config.clone(),
             lease: self.client.lease().cloned(),
-            in_pod: self.in_pod.clone(),
-            seen: self.seen,
+            in_pod,
+            seen,
+            asked,
             server_station: self.server_station,
         })
     }
 
+    /// Writes down a lease that is about to be asked for.
+    pub(super) fn note_request(&mut self, message: &[u8], now: Instant, node: &Node) {
+        if let Stage::Asking { asked } = &mut self.stage
+            && let Some(lease) = asked::lease_of(message, now)
+        {
+            *asked = Some(lease);
+            self.save_or_log(node);
+        }
+    }
+
     /// Writes the record; goes on without it if that cannot be done.
-    pub(super) fn save_or_log(&self, node: &Node) {
+    pub(super) fn save_or_log(&mut self, node: &Node) {
         if let Err(error) = self.save(node) {
             tracing::error!(
                 "{}; a restart would lose this lease",
@@ -102,7 +122,10 @@ impl Holder {
     }
 
     /// Removes the record.
-    pub(super) fn forget(&self, node: &Node) {
+    pub(super) fn forget(&mut self, node: &Node) {
+        if !std::mem::take(&mut self.recorded) {
+            return;
+        }
         if let Err(error) = node.records.remove(&self.attachment) {
             tracing::error!("cannot remove: {}", log::with_causes(&error));
         }

@@ -1,5 +1,6 @@
 //! The pod's link: what the runtime put there at ADD, kept in line with the lease from then on.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use dhcp_client::{Instant, Lease};
@@ -13,24 +14,34 @@ use crate::lease_config::OnAddressChange;
 impl Holder {
     /// Has the address looked for soon: the runtime sets it after ADD has been answered.
     pub(super) fn look_for_address(&mut self, now: Instant) {
-        if self.config.on_address_change == OnAddressChange::Apply {
-            self.look = Some((now + FIRST_LOOK, FIRST_LOOK));
+        if self.config.on_address_change == OnAddressChange::Apply
+            && let Some(pod) = self.stage.pod_mut()
+        {
+            pod.look = Some((now + FIRST_LOOK, FIRST_LOOK));
         }
+    }
+
+    /// When to look for the address.
+    pub(super) fn next_look(&self) -> Option<Instant> {
+        Some(self.stage.pod()?.look?.0)
     }
 
     /// Looks whether the leased address has arrived on the pod's link.
     pub(super) fn look_at_pod(&mut self, now: Instant, node: &Node) {
-        let Some((_, waited)) = self.look.take() else {
+        let Some((_, waited)) = self.stage.pod_mut().and_then(|pod| pod.look.take()) else {
             return;
         };
         let Some(lease) = self.client.lease().cloned() else {
             return;
         };
         self.refresh_pod(&lease, now, node);
-        if self.seen {
+        let Some(pod) = self.stage.pod_mut() else {
+            return;
+        };
+        if pod.seen {
             self.save_or_log(node);
         } else if waited < LAST_LOOK {
-            self.look = Some((now + waited * 2, waited * 2));
+            pod.look = Some((now + waited * 2, waited * 2));
         } else {
             tracing::info!(
                 "{} is not on the pod's link; leaving the link alone",
@@ -45,15 +56,17 @@ impl Holder {
         if self.config.on_address_change == OnAddressChange::Keep {
             return;
         }
-        let lifetime = lifetime(lease, now);
-        match apply::refresh(&self.link, lease.network(), lifetime, node) {
-            Ok(Found::Present) => self.seen = true,
-            Ok(Found::Absent) if self.seen => {
+        let Some(pod) = self.stage.pod_mut() else {
+            return;
+        };
+        match apply::refresh(&self.link, lease.network(), lifetime(lease, now), node) {
+            Ok(Found::Present) => pod.seen = true,
+            Ok(Found::Absent) if pod.seen => {
                 tracing::warn!(
                     "{} was taken off the pod's link; putting it back",
                     lease.network()
                 );
-                self.in_pod = None;
+                pod.has = None;
                 self.change_pod(Some(lease), now, node);
             }
             Ok(Found::Absent) => {}
@@ -64,33 +77,36 @@ impl Holder {
     /// Puts the lease's address back on the pod's link, if it was there once. Returns whether it is
     /// there now.
     pub(super) fn put_back(&mut self, now: Instant, node: &Node) -> bool {
-        let lost = self.client.lease().filter(|_| self.seen).cloned();
-        if let Some(lease) = lost {
-            self.refresh_pod(&lease, now, node);
-            return !self.gone && self.in_pod.is_some();
-        }
-        false
+        let was_there = self.stage.pod().is_some_and(|pod| pod.seen);
+        let Some(lease) = self.client.lease().filter(|_| was_there).cloned() else {
+            return false;
+        };
+        self.refresh_pod(&lease, now, node);
+        !self.gone && self.stage.pod().is_some_and(|pod| pod.has.is_some())
     }
 
     /// Makes the pod's link have what `new` says instead of what it had.
     pub(super) fn change_pod(&mut self, new: Option<&Lease>, now: Instant, node: &Node) {
+        let Some(pod) = self.stage.pod_mut() else {
+            return;
+        };
         if self.config.on_address_change == OnAddressChange::Keep {
             tracing::warn!("the pod's link stays as it is: onAddressChange is \"keep\"");
             return;
         }
         let change = apply::Change {
-            old: self
-                .in_pod
+            old: pod
+                .has
                 .as_ref()
                 .map(|lease| result::of_lease(lease, &self.config)),
             new: new.map(|lease| result::of_lease(lease, &self.config)),
             lifetime: new.and_then(|lease| lifetime(lease, now)),
-            is_ours: self.seen,
+            is_ours: pod.seen,
         };
         match apply::change(&self.link, &change, node) {
             Ok(Found::Present) => {
-                self.seen = true;
-                self.in_pod = new.cloned();
+                pod.seen = true;
+                pod.has = new.map(without_options);
             }
             Ok(Found::Absent) => {
                 tracing::info!(
@@ -99,6 +115,14 @@ impl Holder {
             }
             Err(error) => self.fail(&error, now, node),
         }
+    }
+}
+
+/// What the link needs of a lease.
+pub(super) fn without_options(lease: &Lease) -> Lease {
+    Lease {
+        options: BTreeMap::new(),
+        ..lease.clone()
     }
 }
 
