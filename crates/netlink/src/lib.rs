@@ -20,5 +20,5 @@ pub mod route;
 pub use address::{Address, NewAddress};
 pub use connection::Netlink;
 pub use error::Error;
-pub use link::{Link, LinkChange, Macvlan, MacvlanMode, NewMacvlan};
+pub use link::{Link, LinkChange, Macvlan, MacvlanMode, NewMacvlan, Outside};
 pub use route::{KernelRoute, NewRoute, Placement, RouteFilter};

@@ -13,7 +13,7 @@ use crate::{Error, Netlink};
 mod create;
 mod decode;
 
-pub use create::NewMacvlan;
+pub use create::{NewMacvlan, Outside};
 
 /// A network device as the kernel describes it.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -5,7 +5,7 @@ use std::path::Path;
 use cni::{AddResult, Attachment, Interface};
 use cni_plugin::{Call, Delegate, Undo};
 use netlink::apply::{BadRoute, configure};
-use netlink::{Link, Netlink, NewMacvlan};
+use netlink::{Link, Netlink, NewMacvlan, Outside};
 use netns::Netns;
 
 use crate::config::{Config, Place};
@@ -27,7 +27,7 @@ pub(crate) fn add(call: &Call, attachment: &Attachment, netns: &Path) -> Result<
     let mut inside = Netlink::open_in(&pod)?;
 
     // The link comes before the IPAM, which may need it: a DHCP lease is asked for through it.
-    let link = create(&config, attachment, netns, &mut inside)?;
+    let link = create(&config, attachment, netns, &pod, &mut inside)?;
     let mut undo = Undo::new();
     undo.push("remove the link", || remove(&pod, link.index));
     let mut result = AddResult::default();
@@ -54,26 +54,28 @@ fn create(
     config: &Config,
     attachment: &Attachment,
     netns: &Path,
+    pod: &Netns,
     inside: &mut Netlink,
 ) -> Result<Link, Error> {
-    let (parent, parent_netns) = match config.place {
-        Place::Container => (parent::find(inside, config)?, None),
-        Place::Host => (
-            parent::find(&mut Netlink::open()?, config)?,
-            Some(Netns::current()?),
-        ),
+    let mut host = match config.place {
+        Place::Container => None,
+        Place::Host => Some(Netlink::open()?),
     };
+    let parent = parent::find(host.as_mut().unwrap_or(inside), config)?;
     let ifname = attachment.ifname.as_str();
     let new = NewMacvlan {
         name: ifname,
         parent: parent.index,
-        parent_netns: parent_netns.as_ref(),
         mode: config.mode,
         mtu: parent::check(&parent, config)?,
         mac: config.mac,
         bc_queue_len: config.bc_queue_len,
     };
-    inside.create_macvlan(&new).map_err(|error| {
+    let outside = host.as_mut().map(|netlink| Outside {
+        netlink,
+        target: pod,
+    });
+    inside.create_macvlan(&new, outside).map_err(|error| {
         let ifname = ifname.to_owned();
         let parent = parent.name;
         match (&error, Obstacle::read(&error, config)) {

@@ -4,16 +4,15 @@ use std::os::fd::AsFd as _;
 use std::os::fd::AsRawFd as _;
 
 use cni::MacAddr;
-use netlink_packet_core::{NLM_F_CREATE, NLM_F_ECHO, NLM_F_EXCL};
-use netlink_packet_route::link::{InfoMacVlan, LinkAttribute, MacVlanMode};
-use netlink_packet_route::nsid::{NsidAttribute, NsidMessage};
+use netlink_packet_core::{NLM_F_CREATE, NLM_F_EXCL};
+use netlink_packet_route::link::{InfoMacVlan, MacVlanMode};
 use netns::Netns;
+use netns::clock::boot_now;
 use nix::errno::Errno;
 use nix::libc;
 use rtnetlink::LinkMacVlan;
 
-use super::{Link, MacvlanMode, take_link};
-use crate::decode::{attributes, number};
+use super::{Link, LinkChange, MacvlanMode};
 use crate::error::Attempt;
 use crate::{Error, Netlink};
 
@@ -24,8 +23,6 @@ pub struct NewMacvlan<'a> {
     pub name: &'a str,
     /// The index of its parent.
     pub parent: u32,
-    /// The namespace of the parent; nothing when it is that of the connection, where the macvlan is created.
-    pub parent_netns: Option<&'a Netns>,
     /// How it shares the parent.
     pub mode: MacvlanMode,
     /// Its MTU; nothing or 0 for that of the parent.
@@ -36,23 +33,92 @@ pub struct NewMacvlan<'a> {
     pub bc_queue_len: Option<u32>,
 }
 
+/// The side of the parent, where that is in another namespace than the macvlan.
+#[derive(Debug)]
+pub struct Outside<'a> {
+    /// A connection to the namespace of the parent.
+    pub netlink: &'a mut Netlink,
+    /// The namespace of the macvlan.
+    pub target: &'a Netns,
+}
+
 impl Netlink {
     /// Creates a macvlan in the namespace of this connection, switched on, and returns it.
     ///
-    /// The request goes to the namespace that the macvlan is to live in, and names the parent by that namespace's number
-    /// for the parent's. The final name is then looked up where it matters by every kernel: one before Linux 6.14 would
-    /// refuse a name that exists in the sender's namespace only. Nor is the link ever seen under another name, or in
-    /// another namespace.
+    /// It is one message, and the link is never seen in another namespace. The message goes to the parent's namespace and
+    /// names the other as its target. Sent the other way round, with `IFLA_LINK_NETNSID`, every kernel before Linux 6.14
+    /// would make the link beside its parent, move it, and leave it switched off.
     ///
     /// # Errors
     /// [`Error::LinkExists`] when the name is taken; [`Error::ParentBusy`] when something holds the parent that does not
     /// share it; [`Error::Kernel`] with `ENODEV` when the parent is gone, with `EINVAL` for a mode that does not go with
     /// the macvlans that the parent has, with `EADDRINUSE` when the parent has a macvlan of that MAC.
-    pub fn create_macvlan(&mut self, new: &NewMacvlan<'_>) -> Result<Link, Error> {
-        let mut message = LinkMacVlan::new(new.name, new.parent, kernel_mode(new.mode)).up();
-        if let Some(netns) = new.parent_netns {
-            let nsid = self.nsid(netns)?;
-            message = message.append_extra_attribute(LinkAttribute::LinkNetNsId(nsid));
+    pub fn create_macvlan(
+        &mut self,
+        new: &NewMacvlan<'_>,
+        outside: Option<Outside<'_>>,
+    ) -> Result<Link, Error> {
+        let Some(outside) = outside else {
+            self.new_macvlan(new, None, true)?;
+            return self.link(new.name);
+        };
+        match outside.netlink.new_macvlan(new, Some(outside.target), true) {
+            // Before Linux 6.14 the name has to be free in the namespace of the parent too.
+            Err(Error::LinkExists { .. }) if self.is_free(new.name)? => {
+                self.create_and_rename(new, outside)
+            }
+            created => created.and_then(|()| self.link(new.name)),
+        }
+    }
+
+    fn is_free(&mut self, name: &str) -> Result<bool, Error> {
+        match self.link(name) {
+            Err(Error::LinkNotFound { .. }) => Ok(true),
+            found => found.map(|_| false),
+        }
+    }
+
+    /// Creates the macvlan under a name that nothing has, switched off, since a link that is on cannot be renamed before
+    /// Linux 6.2.
+    fn create_and_rename(
+        &mut self,
+        new: &NewMacvlan<'_>,
+        Outside { netlink, target }: Outside<'_>,
+    ) -> Result<Link, Error> {
+        let name = format!("cni{:012x}", boot_now().as_nanos() & 0xffff_ffff_ffff);
+        let unnamed = NewMacvlan {
+            name: &name,
+            ..*new
+        };
+        netlink.new_macvlan(&unnamed, Some(target), false)?;
+        let index = self.link(&name)?.index;
+        let change = LinkChange {
+            name: Some(new.name.to_owned()),
+            up: Some(true),
+            ..LinkChange::default()
+        };
+        match self.set_link(index, &change) {
+            Ok(()) => self.link_by_index(index),
+            Err(error) => {
+                self.delete_link(index)?;
+                Err(error)
+            }
+        }
+    }
+
+    /// Sends the message; this connection is to the namespace of the parent.
+    fn new_macvlan(
+        &mut self,
+        new: &NewMacvlan<'_>,
+        target: Option<&Netns>,
+        up: bool,
+    ) -> Result<(), Error> {
+        let mut message = LinkMacVlan::new(new.name, new.parent, kernel_mode(new.mode));
+        if up {
+            message = message.up();
+        }
+        if let Some(target) = target {
+            message = message.setns_by_fd(target.as_fd().as_raw_fd());
         }
         if let Some(mtu) = new.mtu.filter(|mtu| *mtu > 0) {
             message = message.mtu(mtu);
@@ -67,14 +133,13 @@ impl Netlink {
             operation: "create macvlan",
             object: &format_args!("{:?}", new.name),
         };
-        let mut created = None;
-        let flags = NLM_F_CREATE | NLM_F_EXCL | NLM_F_ECHO;
+        let flags = NLM_F_CREATE | NLM_F_EXCL;
         self.request(
             libc::RTM_NEWLINK,
             flags,
             &message.build(),
             attempt,
-            |kind, payload| take_link(&mut created, kind, payload),
+            |_, _| Ok(()),
         )
         .map_err(|error| match error.errno() {
             Some(Errno::EEXIST) => Error::LinkExists {
@@ -82,49 +147,12 @@ impl Netlink {
             },
             Some(Errno::EBUSY) => self.parent_busy(new).unwrap_or(error),
             Some(_) | None => error,
-        })?;
-        match created {
-            Some(link) => Ok(link),
-            // Linux before 6.2 does not echo a new link.
-            None => self.link(new.name),
-        }
-    }
-
-    /// Returns the number that the namespace of this connection has for `other`; makes one if there is none.
-    fn nsid(&mut self, other: &Netns) -> Result<i32, Error> {
-        let attempt = Attempt {
-            operation: "number",
-            object: &"a network namespace",
-        };
-        let fd = u32::try_from(other.as_fd().as_raw_fd()).map_err(|_| attempt.malformed())?;
-        let mut message = NsidMessage::default();
-        message.attributes = vec![NsidAttribute::Fd(fd), NsidAttribute::Id(UNASSIGNED)];
-        match self.request(libc::RTM_NEWNSID, 0, &message, attempt, |_, _| Ok(())) {
-            Err(error) if error.errno() != Some(Errno::EEXIST) => return Err(error),
-            Ok(()) | Err(_) => {}
-        }
-        message.attributes.truncate(1);
-        let mut id = None;
-        self.request(libc::RTM_GETNSID, 0, &message, attempt, |_, payload| {
-            // struct rtgenmsg, padded to four bytes.
-            let rest = payload.get(4..).unwrap_or_default();
-            let found = attributes(rest).find(|(kind, _)| *kind == NETNSA_NSID);
-            id = found
-                .and_then(|(_, value)| number(value))
-                .map(u32::cast_signed);
-            Ok(())
-        })?;
-        id.filter(|id| *id != UNASSIGNED)
-            .ok_or_else(|| attempt.malformed())
+        })
     }
 
     /// Finds out who holds the parent of a macvlan that could not be created; nothing when the parent cannot be looked at.
     fn parent_busy(&mut self, new: &NewMacvlan<'_>) -> Option<Error> {
-        let links = match new.parent_netns {
-            Some(netns) => Self::open_in(netns).and_then(|mut there| there.links()),
-            None => self.links(),
-        };
-        let links = links.ok()?;
+        let links = self.links().ok()?;
         let parent = links.iter().find(|link| link.index == new.parent)?;
         let controller = parent
             .controller
@@ -158,6 +186,6 @@ fn kernel_mode(mode: MacvlanMode) -> MacVlanMode {
 
 /// Links that share a parent with macvlans.
 const SHARES: [Option<&str>; 3] = [Some("macvlan"), Some("macvtap"), Some("vlan")];
-/// `NETNSA_NSID_NOT_ASSIGNED`.
-const UNASSIGNED: i32 = -1;
-const NETNSA_NSID: u16 = 1;
+
+#[cfg(test)]
+mod tests;

@@ -101,11 +101,9 @@ fn ipv6_is_switched_on_where_the_pod_had_it_off() {
 fn an_ipv6_address_that_another_pod_has_is_named() {
     let mut node = Node::new();
     apply(&mut node, &result(&["2001:db8::5/64"])).unwrap();
-    let other = node.beside();
-    let mut inside = netlink::Netlink::open_in(&other).unwrap();
-    let link = node.create_in(&mut inside, "net1");
+    let _first = node.change_pods();
     let result = result(&["192.0.2.5/24", "2001:db8::6/64", "2001:db8::5/64"]);
-    let error = configure(&mut inside, &other, &link, &result, BadRoute::Fail).unwrap_err();
+    let error = apply(&mut node, &result).unwrap_err();
     assert!(
         matches!(error, Error::DuplicateAddress { address } if address.to_string() == "2001:db8::5"),
         "{error}"

@@ -3,7 +3,7 @@
 use netlink::{Error, LinkChange, MacvlanMode};
 use nix::errno::Errno;
 
-use crate::node::{Node, ip, mac};
+use crate::node::{Node, ip, mac, new};
 
 #[test]
 fn a_link_is_found_by_name_alternative_name_and_index() {
@@ -52,7 +52,7 @@ fn a_macvlan_is_created_as_ordered_and_only_in_the_pod() {
     assert_eq!(
         link,
         node.inside.link("net1").unwrap(),
-        "the echo is the link as it is"
+        "what is returned is the link as it is"
     );
     assert_eq!(
         (link.mtu, link.up, link.mac),
@@ -152,12 +152,7 @@ fn a_parent_inside_the_pod_is_used_where_it_is() {
     let mut node = Node::new();
     node.ip("link add inner type veth peer name outer");
     let parent = node.inside.link("inner").unwrap().index;
-    let link = node
-        .create("net1", |new| {
-            new.parent = parent;
-            new.parent_netns = None;
-        })
-        .unwrap();
+    let link = node.inside.create_macvlan(&new(parent), None).unwrap();
     assert_eq!((link.parent, link.parent_nsid), (Some(parent), None));
     assert!(node.ip("link show net1").contains("net1@inner"));
 }
@@ -196,14 +191,6 @@ fn passthru_does_not_share() {
         .create("net2", |new| new.mode = MacvlanMode::Passthru)
         .unwrap_err();
     assert_eq!(error.errno(), Some(Errno::EINVAL), "{error}");
-}
-
-#[test]
-fn the_number_of_a_namespace_is_made_once() {
-    let mut node = Node::new();
-    let first = node.net1();
-    let second = node.create("net2", |_| {}).unwrap();
-    assert_eq!(first.parent_nsid, second.parent_nsid);
 }
 
 #[test]

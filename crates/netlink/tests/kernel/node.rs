@@ -4,7 +4,7 @@ use std::os::fd::AsFd as _;
 use std::process::Command;
 
 use cni::{AddResult, Interface, IpConfig, MacAddr};
-use netlink::{Link, MacvlanMode, Netlink, NewMacvlan};
+use netlink::{Link, MacvlanMode, Netlink, NewMacvlan, Outside};
 use netns::Netns;
 use nix::sched::{CloneFlags, setns, unshare};
 
@@ -50,15 +50,14 @@ impl Node {
         let parent = self.parent();
         let mut new = NewMacvlan {
             name,
-            parent,
-            parent_netns: Some(&self.host),
-            mode: MacvlanMode::Bridge,
-            mtu: None,
-            mac: None,
-            bc_queue_len: None,
+            ..new(parent)
         };
         edit(&mut new);
-        self.inside.create_macvlan(&new)
+        let outside = Outside {
+            netlink: &mut self.netlink,
+            target: &self.pod,
+        };
+        self.inside.create_macvlan(&new, Some(outside))
     }
 
     /// Creates `net1` in the pod.
@@ -66,24 +65,29 @@ impl Node {
         self.create("net1", |_| {}).unwrap()
     }
 
-    /// Makes one more pod beside that of the node.
-    pub(crate) fn beside(&self) -> Netns {
+    /// Makes another pod and takes it for the node's; returns the one before.
+    pub(crate) fn change_pods(&mut self) -> Netns {
         let other = new_netns();
         enter(&self.host);
-        other
-    }
-
-    /// Creates a macvlan in another pod.
-    pub(crate) fn create_in(&mut self, inside: &mut Netlink, name: &str) -> Link {
-        std::mem::swap(&mut self.inside, inside);
-        let link = self.create(name, |_| {});
-        std::mem::swap(&mut self.inside, inside);
-        link.unwrap()
+        self.inside = Netlink::open_in(&other).unwrap();
+        std::mem::replace(&mut self.pod, other)
     }
 
     /// Runs `ip` in the pod.
     pub(crate) fn ip(&self, arguments: &str) -> String {
         self.pod.run(|| ip(arguments)).unwrap()
+    }
+}
+
+/// A `net1` in bridge mode.
+pub(crate) fn new(parent: u32) -> NewMacvlan<'static> {
+    NewMacvlan {
+        name: "net1",
+        parent,
+        mode: MacvlanMode::Bridge,
+        mtu: None,
+        mac: None,
+        bc_queue_len: None,
     }
 }
 
