@@ -141,25 +141,30 @@ fn check_sets(sets: &[RangeSet], request: &RequestConfig) -> Result<(), Error> {
                 version: request.version,
             });
         }
-        for (other, other_range) in earlier().flat_map(located) {
-            for (path, range) in located(set) {
-                if range.overlaps(other_range) {
-                    return Err(overlap((other, other_range), (path, range)));
-                }
+        for other in earlier() {
+            if let Some((one, other)) = shared(other, set) {
+                return Err(overlap(one, other));
             }
         }
     }
     Ok(())
 }
 
-fn located(set: &RangeSet) -> impl Iterator<Item = (String, &Range)> {
-    set.ranges
-        .iter()
-        .enumerate()
-        .map(|(n, range)| (path_of(set.source, n), range))
+/// Returns the first two ranges of the sets that overlap, each with its place.
+fn shared<'a>(one: &'a RangeSet, other: &'a RangeSet) -> Option<(Located<'a>, Located<'a>)> {
+    one.ranges.iter().enumerate().find_map(|(m, range)| {
+        let overlapping = |(_, other): &(usize, &Range)| other.overlaps(range);
+        let (n, found) = other.ranges.iter().enumerate().find(overlapping)?;
+        Some((
+            (path_of(one.source, m), range),
+            (path_of(other.source, n), found),
+        ))
+    })
 }
 
-fn overlap(one: (String, &Range), other: (String, &Range)) -> Error {
+type Located<'a> = (String, &'a Range);
+
+fn overlap(one: Located<'_>, other: Located<'_>) -> Error {
     Error::Overlap {
         one: one.0,
         other: other.0,
