@@ -171,6 +171,23 @@ fn dns_comes_from_the_resolv_conf() {
 }
 
 #[test]
+fn a_message_fits_a_line_however_many_ranges_there_are() {
+    let sets: Vec<_> = (0..200)
+        .map(|n| json!([{"subnet": format!("2001:db8:aaaa:bbbb:cccc:{n:x}::/96")}]))
+        .collect();
+    let network = Network::new(json!({"ranges": sets}));
+    let outcome = network.run("ADD", "c1", "IP=2001:db8::1");
+    let (code, msg) = outcome.error();
+    assert_eq!(code, 7);
+    assert!(msg.len() < 300 && msg.ends_with(", and 197 more"), "{msg}");
+    let outcome = network.run("ADD", "c1", "A=;B=;C=;D=;E=");
+    assert_eq!(
+        outcome.error(),
+        (4, r#"CNI_ARGS: unknown keys: "A", "B", "C", and 2 more"#)
+    );
+}
+
+#[test]
 fn relative_paths_start_where_the_runtime_runs() {
     let mut network = Network::of_subnet("10.1.2.0/24");
     let here = std::env::current_dir().unwrap();
