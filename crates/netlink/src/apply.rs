@@ -14,7 +14,7 @@ use crate::route::Placement;
 use crate::{Error, Netlink, NewAddress};
 
 mod detection;
-pub(crate) mod plan;
+pub mod plan;
 mod sysctl;
 
 use sysctl::Notify;

@@ -11,15 +11,18 @@ use crate::route::{LINK_SCOPE, MAIN_TABLE};
 
 /// A route as the kernel gets it, and as the result has it.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Planned<'a> {
-    pub(crate) new: NewRoute,
-    pub(crate) route: &'a Route,
+pub struct Planned<'a> {
+    /// What the kernel is asked for.
+    pub new: NewRoute,
+    /// What the result says.
+    pub route: &'a Route,
 }
 
 /// Returns the routes to be made, in order: a route makes the gateways reachable of those after it. First those without
 /// a gateway, then those with one, longer prefixes before shorter; default routes last. Duplicates are left out, and
 /// so is what the kernel makes by itself from the addresses.
-pub(crate) fn routes<'a>(ifindex: u32, ips: &[&IpConfig], routes: &'a [Route]) -> Vec<Planned<'a>> {
+#[must_use]
+pub fn routes<'a>(ifindex: u32, ips: &[&IpConfig], routes: &'a [Route]) -> Vec<Planned<'a>> {
     let mut planned: Vec<Planned<'_>> = Vec::new();
     for route in routes {
         let new = new_route(ifindex, ips, route);

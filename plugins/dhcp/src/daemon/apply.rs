@@ -6,8 +6,9 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
-use cni::{AddResult, Route};
+use cni::AddResult;
 use ipnetwork::{IpNetwork, Ipv4Network};
+use netlink::apply::plan;
 use netlink::{Netlink, NewAddress, NewRoute, Placement};
 use netns::announce;
 
@@ -102,51 +103,11 @@ pub(crate) fn change(link: &PodLink, change: &Change, node: &Node) -> Result<Fou
     Ok(Found::Present)
 }
 
-/// The routes of a result, those first that others need.
+/// The routes of a result as ADD makes them, those first that others need.
 fn routes(link: &PodLink, result: &AddResult) -> Vec<NewRoute> {
-    let mut routes: Vec<_> = result
-        .routes
-        .iter()
-        .map(|route| kernel_route(link, route, result))
-        .collect();
-    routes.sort_by_key(|route| (route.gw.is_some(), std::cmp::Reverse(route.dst.prefix())));
-    routes
-}
-
-fn kernel_route(link: &PodLink, route: &Route, result: &AddResult) -> NewRoute {
-    let default_gateway = || {
-        let of_family = |gateway: &IpAddr| gateway.is_ipv4() == route.dst.is_ipv4();
-        result
-            .ips
-            .iter()
-            .find_map(|ip| ip.gateway.filter(of_family))
-    };
-    let gw = match route.gw {
-        Some(gateway) => Some(gateway).filter(|gateway| !gateway.is_unspecified()),
-        // rtnetlink(7): a scope of link or narrower has no gateway.
-        None if route.scope.is_some() => None,
-        None => default_gateway(),
-    };
-    let new = NewRoute::new(route.dst, gw, link.index());
-    NewRoute {
-        table: route.table.unwrap_or(new.table),
-        scope: route.scope,
-        priority: route.priority,
-        mtu: route.mtu,
-        advmss: route.advmss,
-        onlink: gw.is_some_and(|gw| !is_reachable(gw, result)),
-        ..new
-    }
-}
-
-/// Whether the kernel finds `gateway` on the link by the result's address or a link-scope route.
-fn is_reachable(gateway: IpAddr, result: &AddResult) -> bool {
-    let on_link = result
-        .routes
-        .iter()
-        .filter(|route| route.gw.is_none_or(|gw| gw.is_unspecified()) && route.scope.is_some());
-    result.ips.iter().any(|ip| ip.address.contains(gateway))
-        || on_link.into_iter().any(|route| route.dst.contains(gateway))
+    let ips: Vec<_> = result.ips.iter().collect();
+    let planned = plan::routes(link.index(), &ips, &result.routes);
+    planned.into_iter().map(|planned| planned.new).collect()
 }
 
 fn has(netlink: &mut Netlink, link: &PodLink, address: IpNetwork) -> Result<bool, link::Error> {
