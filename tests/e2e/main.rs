@@ -13,7 +13,9 @@
 mod dhcp_changes;
 mod dhcp_daemon;
 mod dhcp_lease;
+mod dhcp_link;
 mod faults;
+mod granting;
 mod host_local;
 mod macvlan_add;
 mod macvlan_check;

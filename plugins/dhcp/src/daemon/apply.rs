@@ -67,12 +67,12 @@ pub(crate) fn change(link: &PodLink, change: &Change, node: &Node) -> Result<Fou
     {
         return Ok(Found::Absent);
     }
-    if let Some(new) = new {
-        let address = NewAddress {
-            valid: change.lifetime,
-            ..NewAddress::new(link.index(), new)
-        };
-        netlink.replace_address(&address)?;
+    let address = new.map(|new| NewAddress {
+        valid: change.lifetime,
+        ..NewAddress::new(link.index(), new)
+    });
+    if let Some(address) = &address {
+        netlink.replace_address(address)?;
     }
     let wanted = change
         .new
@@ -89,6 +89,11 @@ pub(crate) fn change(link: &PodLink, change: &Change, node: &Node) -> Result<Fou
     }
     if let Some(old) = old.filter(|old| new != Some(*old)) {
         netlink.delete_address(link.index(), old)?;
+        // With the first address of a subnet the kernel removes the others too, unless
+        // `promote_secondaries` is set.
+        if let Some(address) = &address {
+            netlink.replace_address(address)?;
+        }
     }
     for route in &wanted {
         log_refusal(netlink.add_route(route, Placement::Beside));

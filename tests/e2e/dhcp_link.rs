@@ -1,0 +1,98 @@
+//! The pod's link under a lease: its routes, its MTU, its carrier, and what others do to it.
+
+use serde_json::json;
+use testbed::{Attachment, Bed, Daemon, Deadline, Pod, Sniffer, not_run, observe, suite, wiring};
+
+use crate::granting::Granting;
+use crate::networks::{macvlan_dhcp, with};
+
+fn reference_does_not() -> bool {
+    if suite().is_reference() {
+        not_run("the Go daemon never looks at a pod's link after ADD");
+    }
+    suite().is_reference()
+}
+
+fn routes(pod: &Pod) -> Vec<observe::Route> {
+    pod.enter(|| observe::configured_routes("net1"))
+}
+
+fn addresses(pod: &Pod) -> Vec<String> {
+    pod.enter(|| observe::addresses("net1"))
+}
+
+#[test]
+fn what_was_flushed_is_put_back_as_add_made_it_and_announced() {
+    if reference_does_not() {
+        return;
+    }
+    let bed = Bed::new();
+    let granting = Granting::start(&bed, [600, 4, 300]);
+    // On the link; behind a router on that; a default route off the subnet; the subnet itself; twice.
+    granting.grant().options.push((
+        121,
+        [
+            &[24, 198, 51, 100, 0, 0, 0, 0][..],
+            &[8, 10, 198, 51, 100, 9],
+            &[8, 10, 198, 51, 100, 9],
+            &[24, 192, 168, 50, 192, 168, 50, 1],
+            &[0, 203, 0, 113, 1],
+        ]
+        .concat(),
+    ));
+    let keys = json!({"ipam": {"priority": 70, "routes": [
+        {"dst": "172.20.1.5/16"},
+        {"dst": "172.21.0.0/16", "gw": "192.168.50.9", "mtu": 1300},
+        {"dst": "172.22.0.0/16", "scope": 253},
+        {"dst": "172.23.0.0/16", "table": 99},
+    ]}});
+    let daemon = Daemon::start(&bed.node, &[]);
+    let pod = bed.node.pod("pod");
+    Attachment::new(&pod, with(macvlan_dhcp(), keys)).add();
+    let made_by_add = routes(&pod);
+    assert_eq!(made_by_add.len(), 7, "{made_by_add:?}");
+    daemon
+        .log()
+        .wait_for(|line| line.contains("renewed"), Deadline::secs(20));
+    assert_eq!(routes(&pod), made_by_add);
+    let sniffer = Sniffer::start(&bed.lan.space());
+    let address = bed.lan.address(77);
+    pod.enter(|| wiring::delete_address("net1", address.into(), 24));
+    sniffer.wait_for(
+        |frame| {
+            frame
+                .arp()
+                .filter(|(_, sender, target)| *sender == address && *target == address)
+        },
+        Deadline::secs(20),
+    );
+    assert_eq!(addresses(&pod), ["192.168.50.77/24"]);
+    assert_eq!(routes(&pod), made_by_add);
+}
+
+#[test]
+fn another_address_of_the_same_subnet_at_renewal_replaces_the_old_one() {
+    if reference_does_not() {
+        return;
+    }
+    let bed = Bed::new();
+    let granting = Granting::start(&bed, [600, 3, 300]);
+    let daemon = Daemon::start(&bed.node, &[]);
+    let pod = bed.node.pod("pod");
+    // The kernel takes a subnet's further addresses along when the first one goes.
+    pod.enter(|| {
+        std::fs::write("/proc/sys/net/ipv4/conf/all/promote_secondaries", "0").unwrap();
+        std::fs::write("/proc/sys/net/ipv4/conf/default/promote_secondaries", "0").unwrap();
+    });
+    Attachment::new(&pod, macvlan_dhcp()).add();
+    let made_by_add = routes(&pod);
+    {
+        let mut grant = granting.grant();
+        (grant.address, grant.moves) = (bed.lan.address(88), true);
+    }
+    daemon
+        .log()
+        .wait_for(|line| line.contains("is now"), Deadline::secs(20));
+    assert_eq!(addresses(&pod), ["192.168.50.88/24"]);
+    assert_eq!(routes(&pod), made_by_add);
+}
