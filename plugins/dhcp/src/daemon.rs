@@ -1,6 +1,6 @@
 //! `dhcp daemon`: acquires, renews and gives back the leases of every pod on the node.
 //!
-//! One event loop in one thread does everything, and a second thread closes packet sockets. A bound
+//! One event loop in one thread does everything, and a few threads close packet sockets. A bound
 //! lease costs memory alone: no descriptor, and nothing that keeps its pod's namespace alive.
 
 mod apply;

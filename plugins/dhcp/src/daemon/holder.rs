@@ -9,7 +9,7 @@ mod waiting;
 use cni::{Attachment, Code, Error};
 use dhcp_client::{Answer, Client, Event, Instant, ProbeOutcome, State};
 use ipnetwork::IpNetwork;
-use tracing::Span;
+use tracing::span::EnteredSpan;
 
 use super::exchange::Exchange;
 use super::link::PodLink;
@@ -51,7 +51,6 @@ pub(crate) struct Holder {
     /// The pod is gone, and nothing more can be done.
     gone: bool,
     pod: Option<String>,
-    span: Span,
 }
 
 impl Holder {
@@ -70,7 +69,6 @@ impl Holder {
             lease: config,
             ..
         } = request;
-        let span = span_of(&attachment, pod.as_deref());
         let client_config = client_config::of(&config, link.mac(), node);
         let (client, actions) = Client::new(client_config, fastrand::u64(..), now);
         let within = config.timeout().unwrap_or(node.patience);
@@ -91,9 +89,8 @@ impl Holder {
             fault: None,
             gone: false,
             pod,
-            span,
         };
-        let _entered = holder.span.clone().entered();
+        let _entered = holder.enter_span();
         tracing::info!(mac = %holder.link.mac(), "asking for a lease");
         holder.perform(actions, now, node);
         holder
@@ -164,7 +161,7 @@ impl Holder {
 
     /// Does what was due by now.
     pub(crate) fn on_time(&mut self, now: Instant, node: &Node) {
-        let _entered = self.span.clone().entered();
+        let _entered = self.enter_span();
         if self
             .waiting
             .as_ref()
@@ -196,7 +193,7 @@ impl Holder {
 
     /// Takes the answers that have come.
     pub(crate) fn on_answers(&mut self, now: Instant, node: &Node) {
-        let _entered = self.span.clone().entered();
+        let _entered = self.enter_span();
         for _ in 0..MOST_ANSWERS {
             let Some(exchange) = &self.exchange else {
                 return;
@@ -221,7 +218,7 @@ impl Holder {
 
     /// Takes the ARP messages that have come.
     pub(crate) fn on_arp(&mut self, now: Instant, node: &Node) {
-        let _entered = self.span.clone().entered();
+        let _entered = self.enter_span();
         let heard = self
             .probing
             .as_ref()
@@ -236,7 +233,7 @@ impl Holder {
         if self.link.looks_alive(&node.root) {
             return;
         }
-        let _entered = self.span.clone().entered();
+        let _entered = self.enter_span();
         if let Err(error) = self.link.open(&node.root)
             && error.is_final()
         {
@@ -246,7 +243,7 @@ impl Holder {
 
     /// Gives the lease back, or stops asking for one.
     pub(crate) fn release(&mut self, now: Instant, node: &Node) {
-        let _entered = self.span.clone().entered();
+        let _entered = self.enter_span();
         if let Some(waiting) = self.waiting.take() {
             waiting.fail(&outcome::deleted_meanwhile(&self.attachment));
         }
@@ -256,7 +253,7 @@ impl Holder {
 
     /// Ends an ADD under way with an error.
     pub(crate) fn cancel_add(&mut self, error: &Error, now: Instant, node: &Node) {
-        let _entered = self.span.clone().entered();
+        let _entered = self.enter_span();
         if let Some(waiting) = self.waiting.take() {
             waiting.fail(error);
             self.abandon(now, node);
@@ -325,6 +322,15 @@ impl Holder {
         self.step(Event::ProbeResult { address, outcome }, now, node);
     }
 
+    /// Has the log say whose lease it is about. Made anew each time: a span that is kept costs memory.
+    fn enter_span(&self) -> EnteredSpan {
+        let (network, ifname) = (
+            self.attachment.network.as_str(),
+            self.attachment.ifname.as_str(),
+        );
+        tracing::info_span!("lease", pod = self.pod.as_deref(), network, ifname).entered()
+    }
+
     /// How many offers and ACKs the client has taken in.
     fn grants(&self) -> u32 {
         let received = self.client.received();
@@ -338,11 +344,6 @@ impl Holder {
         let actions = self.client.step(event, now);
         self.perform(actions, now, node);
     }
-}
-
-fn span_of(attachment: &Attachment, pod: Option<&str>) -> Span {
-    let (network, ifname) = (attachment.network.as_str(), attachment.ifname.as_str());
-    tracing::info_span!("lease", pod, network, ifname)
 }
 
 /// Packets taken in one go before everything else gets its turn.

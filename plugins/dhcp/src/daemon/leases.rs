@@ -22,7 +22,8 @@ use crate::protocol::{AddRequest, Reply, Request};
 /// The leases, by a number that is never used again.
 pub(crate) struct Leases {
     node: Node,
-    holders: BTreeMap<u64, Holder>,
+    /// Boxed, since a map's nodes are half empty.
+    holders: BTreeMap<u64, Box<Holder>>,
     /// The holder of each attachment. A released one is not here, though an answer may be on its way.
     attached: BTreeMap<Attachment, u64>,
     deadlines: BTreeSet<(Instant, u64)>,
@@ -64,7 +65,7 @@ impl Leases {
         self.next_id += 1;
         self.attached.insert(record.attachment.clone(), id);
         self.holders
-            .insert(id, Holder::adopt(id, record, now, &self.node));
+            .insert(id, Box::new(Holder::adopt(id, record, now, &self.node)));
         self.with(id, |_, _| {});
     }
 
@@ -204,7 +205,7 @@ impl Leases {
         self.next_id += 1;
         let attachment = request.attachment.clone();
         let holder = Holder::start(id, request, link, adder, now, &self.node);
-        self.holders.insert(id, holder);
+        self.holders.insert(id, Box::new(holder));
         self.attached.insert(attachment, id);
         self.with(id, |_, _| {});
     }

@@ -33,7 +33,6 @@ impl Holder {
             (None, None) => Start::Fresh,
         };
         let (client, actions) = Client::new(client_config, fastrand::u64(..), now);
-        let span = super::span_of(&attachment, pod.as_deref());
         let mut holder = Self {
             id,
             attachment,
@@ -55,9 +54,8 @@ impl Holder {
             fault: None,
             gone: false,
             pod,
-            span,
         };
-        let _entered = holder.span.clone().entered();
+        let _entered = holder.enter_span();
         match holder.link.open(&node.root) {
             Ok(_) => {
                 tracing::info!("going on with the lease of an earlier daemon");
