@@ -73,9 +73,12 @@ fn wanted(lease: &Lease) -> Vec<(Ipv4Network, Ipv4Addr)> {
         let network = classful_destination(route.destination)?;
         (!route.destination.is_unspecified()).then_some((network, route.router))
     });
-    let default =
-        Ipv4Network::new_checked(Ipv4Addr::UNSPECIFIED, 0).zip(lease.routers.first().copied());
-    fixed.chain(default).collect()
+    // The first that can be used becomes the default route.
+    let defaults = lease.routers.iter().filter_map(|router| {
+        let everywhere = Ipv4Network::new_checked(Ipv4Addr::UNSPECIFIED, 0)?;
+        Some((everywhere, *router))
+    });
+    fixed.chain(defaults).collect()
 }
 
 /// Returns the host, or the network of the address's class if there are no host bits.
@@ -100,9 +103,10 @@ fn usable(lease: &Lease, dst: Ipv4Network, router: Ipv4Addr) -> Option<PlannedRo
     };
     // RFC 3442 writes "on the link" as 0.0.0.0; older servers name the client itself.
     let gw = (!router.is_unspecified() && router != lease.address).then_some(router);
+    let is_broadcast = subnet.prefix() < POINT_TO_POINT && gw == Some(subnet.broadcast());
     let reachable = match gw.map(|gw| gw.octets()) {
         Some([0 | 127 | 224..=255, ..]) => false,
-        Some([_, ..]) | None => true,
+        Some([_, ..]) | None => !is_broadcast,
     };
     (!of_the_kernel && !nowhere && reachable).then_some(PlannedRoute {
         dst,
@@ -113,3 +117,6 @@ fn usable(lease: &Lease, dst: Ipv4Network, router: Ipv4Addr) -> Option<PlannedRo
 
 /// Within 0.0.0.0/8 are no hosts; 0.0.0.0/1 is half of a default route.
 const CLASS_A: u8 = 8;
+
+/// RFC 3021: from this prefix length on there is no broadcast address.
+const POINT_TO_POINT: u8 = 31;

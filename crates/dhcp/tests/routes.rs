@@ -112,6 +112,18 @@ fn the_first_router_is_the_default_route() {
 }
 
 #[test]
+fn a_router_at_the_broadcast_address_is_passed_over() {
+    let given = routers(24, &["192.0.2.255", GW]);
+    check(&given, &["0.0.0.0/0 via 192.0.2.1"], Some(GW));
+    check(&routers(24, &["192.0.2.255"]), &[], None);
+    let classless = classless(&[("10.0.0.0/8", "192.0.2.255")]);
+    check(&classless, &[], None);
+    // 192.0.2.7/31 has no such address: 192.0.2.6 is the other host.
+    let two = routers(31, &["192.0.2.6"]);
+    check(&two, &["0.0.0.0/0 via 192.0.2.6"], Some("192.0.2.6"));
+}
+
+#[test]
 fn a_router_outside_the_subnet_is_on_the_link() {
     let onlink = &["0.0.0.0/0 via 198.51.100.1 onlink"];
     check(
