@@ -9,7 +9,7 @@ use std::net::Ipv4Addr;
 
 use serde_json::Value;
 use testbed::server::{RealServer, ServerPlan, Software};
-use testbed::{Bed, Daemon, Sniffer};
+use testbed::{Bed, Daemon, Sniffer, suite};
 
 /// Makes a module for a behaviour, with a test in it for each server: all four, or those given.
 macro_rules! behaviour {
@@ -56,8 +56,13 @@ impl Stage {
         let bed = Bed::new();
         let plan = plan(&bed, ServerPlan::new(&bed.lan));
         let server = RealServer::start(software, &bed.lan, plan);
-        // The flags are for the reference, which has no other limit.
-        let daemon = Daemon::start(&bed.node, &["-timeout", "500ms", "-resendmax", "1s"]);
+        // The reference knows no timeout of a network.
+        let flags: &[&str] = if suite().is_reference() {
+            &["-timeout", "500ms", "-resendmax", "1s"]
+        } else {
+            &[]
+        };
+        let daemon = Daemon::start(&bed.node, flags);
         let sniffer = Sniffer::start(&bed.lan.space());
         Self {
             sniffer,
