@@ -1,6 +1,7 @@
 //! The pod's link under a lease: its routes, its MTU, its carrier, and what others do to it.
 
 use serde_json::json;
+use testbed::server::{Dnsmasq, DnsmasqOptions};
 use testbed::{Attachment, Bed, Daemon, Deadline, Pod, Sniffer, not_run, observe, suite, wiring};
 
 use crate::granting::Granting;
@@ -95,4 +96,79 @@ fn another_address_of_the_same_subnet_at_renewal_replaces_the_old_one() {
         .wait_for(|line| line.contains("is now"), Deadline::secs(20));
     assert_eq!(addresses(&pod), ["192.168.50.88/24"]);
     assert_eq!(routes(&pod), made_by_add);
+}
+
+fn mtu(pod: &Pod) -> u64 {
+    pod.enter(|| observe::link("net1")).unwrap().mtu
+}
+
+#[test]
+fn the_servers_mtu_is_in_the_result_and_followed_at_renewals() {
+    if reference_does_not() {
+        return;
+    }
+    let bed = Bed::new();
+    let serving = |mtu: Option<&str>| {
+        let options = DnsmasqOptions::new(&bed.lan)
+            .lease("2m")
+            .forced_option("option:T1,3")
+            .forced_option("option:T2,60");
+        match mtu {
+            Some(mtu) => options.option(&format!("26,{mtu}")),
+            None => options.option("26"),
+        }
+    };
+    let mut dnsmasq = Dnsmasq::start_with(&bed.lan, serving(Some("1400")));
+    let daemon = Daemon::start(&bed.node, &[]);
+    let pod = bed.node.pod("pod");
+    let config = with(macvlan_dhcp(), json!({"cniVersion": "1.1.0"}));
+    let mut attachment = Attachment::new(&pod, config);
+    let result = attachment.add();
+    assert_eq!(result["interfaces"][0]["mtu"], 1400);
+    assert_eq!(mtu(&pod), 1400);
+    attachment.check();
+    let mark = daemon.log().mark();
+    dnsmasq.restart(Some(serving(Some("1300"))));
+    let changed = |line: &str| line.contains("is now");
+    daemon.log().wait_after(mark, changed, Deadline::secs(20));
+    assert_eq!(mtu(&pod), 1300);
+    let error = attachment.try_check().error();
+    assert_eq!(error.code, 104, "{error:?}");
+    let mark = daemon.log().mark();
+    dnsmasq.restart(Some(serving(Some("9000"))));
+    daemon.log().wait_after(mark, changed, Deadline::secs(20));
+    assert_eq!(mtu(&pod), 1500, "the parent's is the limit");
+    attachment.del();
+}
+
+#[test]
+fn an_mtu_that_is_unwanted_or_absurd_is_ignored() {
+    if reference_does_not() {
+        return;
+    }
+    for (given, keys, expected) in [
+        (1400_u16, json!({"ipam": {"suppress": ["mtu"]}}), 1500),
+        (
+            1400,
+            json!({"ipam": {"request": [{"skipDefault": true, "option": "3"}]}}),
+            1500,
+        ),
+        (1400, json!({"mtu": 1350}), 1350),
+        (1300, json!({"mtu": 1350}), 1300),
+        (68, json!({}), 1500),
+        (9000, json!({}), 1500),
+    ] {
+        let bed = Bed::new();
+        let granting = Granting::start(&bed, [600, 300, 500]);
+        granting
+            .grant()
+            .options
+            .push((26, given.to_be_bytes().to_vec()));
+        let _daemon = Daemon::start(&bed.node, &[]);
+        let pod = bed.node.pod("pod");
+        let mut attachment = Attachment::new(&pod, with(macvlan_dhcp(), keys.clone()));
+        attachment.add();
+        assert_eq!(mtu(&pod), expected, "{given} {keys}");
+        attachment.check();
+    }
 }

@@ -18,6 +18,7 @@ mod leases;
 mod link;
 mod listener;
 mod log;
+mod mtu;
 mod node;
 mod outcome;
 mod pid_file;

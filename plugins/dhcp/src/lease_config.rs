@@ -131,6 +131,8 @@ pub(crate) enum Suppressed {
     /// Every route.
     Routes,
     Dns,
+    /// The MTU of the link.
+    Mtu,
 }
 
 /// How an address is tested before it is used (RFC 5227).

@@ -27,13 +27,16 @@ pub(crate) fn add(call: &Call, attachment: &Attachment, netns: &Path) -> Result<
     let mut inside = Netlink::open_in(&pod)?;
 
     // The link comes before the IPAM, which may need it: a DHCP lease is asked for through it.
-    let link = create(&config, attachment, netns, &pod, &mut inside)?;
+    let created = create(&config, attachment, netns, &pod, &mut inside)?;
     let mut undo = Undo::new();
-    undo.push("remove the link", || remove(&pod, link.index));
+    undo.push("remove the link", || remove(&pod, created.index));
+    let mut link = created.clone();
     let mut result = AddResult::default();
     if let Some((name, ipam)) = &ipam {
         result = ipam.add()?;
         undo.push("give the addresses back", || ipam.del());
+        // A DHCP server may have lowered its MTU.
+        link = inside.link_by_index(created.index)?;
         accept(&mut result, name, &link)?;
     }
     result.interfaces = vec![interface(&link, netns)];

@@ -9,7 +9,7 @@ use std::time::Duration;
 use cni::AddResult;
 use ipnetwork::{IpNetwork, Ipv4Network};
 use netlink::apply::plan;
-use netlink::{Netlink, NewAddress, NewRoute, Placement};
+use netlink::{LinkChange, Netlink, NewAddress, NewRoute, Placement};
 use netns::announce;
 
 use super::link::{self, PodLink, Visit};
@@ -28,6 +28,8 @@ pub(crate) struct Change {
     pub(crate) new: Option<AddResult>,
     /// How long the new address is valid; nothing for ever.
     pub(crate) lifetime: Option<Duration>,
+    /// The MTU that the link is to have from now on; none leaves it as it is.
+    pub(crate) mtu: Option<u32>,
     /// Whether the link is known to have had the lease's address.
     pub(crate) is_ours: bool,
 }
@@ -58,6 +60,7 @@ pub(crate) fn change(link: &PodLink, change: &Change, node: &Node) -> Result<Fou
     let Visit {
         namespace,
         mut netlink,
+        mtu,
     } = link.open(&node.root)?;
     let address_of = |result: &AddResult| result.ips.first().map(|ip| ip.address);
     let old = change.old.as_ref().and_then(address_of);
@@ -73,6 +76,9 @@ pub(crate) fn change(link: &PodLink, change: &Change, node: &Node) -> Result<Fou
     });
     if let Some(address) = &address {
         netlink.replace_address(address)?;
+    }
+    if let Some(wanted) = change.mtu.filter(|wanted| *wanted != mtu) {
+        limit(&mut netlink, link, wanted);
     }
     let wanted = change
         .new
@@ -106,6 +112,24 @@ pub(crate) fn change(link: &PodLink, change: &Change, node: &Node) -> Result<Fou
         }
     }
     Ok(Found::Present)
+}
+
+/// Gives the link the MTU that its first lease says.
+pub(crate) fn set_mtu(link: &PodLink, wanted: u32, node: &Node) -> Result<(), link::Error> {
+    let Visit { mut netlink, .. } = link.open(&node.root)?;
+    limit(&mut netlink, link, wanted);
+    Ok(())
+}
+
+/// Sets the MTU. A link without it still works.
+fn limit(netlink: &mut Netlink, link: &PodLink, mtu: u32) {
+    let change = LinkChange {
+        mtu: Some(mtu),
+        ..LinkChange::default()
+    };
+    if let Err(error) = netlink.set_link(link.index(), &change) {
+        tracing::warn!("the pod's link does not get the MTU {mtu} of the lease: {error}");
+    }
 }
 
 /// The routes of a result as ADD makes them, those first that others need.

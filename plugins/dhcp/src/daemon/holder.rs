@@ -102,7 +102,7 @@ impl Holder {
 
     /// Whether this holder's link is `link`.
     pub(crate) fn is_on(&self, link: &PodLink) -> bool {
-        self.link == *link
+        self.link.is(link)
     }
 
     /// When [`on_time`](Self::on_time) has something to do.

@@ -26,6 +26,8 @@ pub(crate) struct PodLink {
     index: u32,
     mac: MacAddr,
     parent: Option<u32>,
+    /// Its MTU before a lease had a say in it; unknown of links that an older daemon found.
+    mtu: Option<u32>,
 }
 
 impl PodLink {
@@ -68,7 +70,18 @@ impl PodLink {
             index: link.index,
             mac,
             parent: link.parent,
+            mtu: Some(link.mtu),
         })
+    }
+
+    /// Whether `other` is the same link, whatever its MTU has become.
+    pub(crate) fn is(&self, other: &Self) -> bool {
+        let mtu = self.mtu;
+        *self
+            == Self {
+                mtu,
+                ..other.clone()
+            }
     }
 
     /// Opens the namespace again, if it and the link are still what they were.
@@ -80,7 +93,11 @@ impl PodLink {
             netns_path: self.netns_path.clone(),
         };
         match netlink.link_by_index(self.index) {
-            Ok(link) if link.mac == Some(self.mac) => Ok(Visit { namespace, netlink }),
+            Ok(link) if link.mac == Some(self.mac) => Ok(Visit {
+                namespace,
+                netlink,
+                mtu: link.mtu,
+            }),
             Ok(_) | Err(netlink::Error::LinkNotFound { .. }) => Err(missing()),
             Err(error) => Err(error.into()),
         }
@@ -105,6 +122,7 @@ impl PodLink {
             index,
             mac,
             parent,
+            mtu,
         } = record;
         Self {
             netns_path: netns_path.clone(),
@@ -116,6 +134,7 @@ impl PodLink {
             index: *index,
             mac: MacAddr::from(*mac),
             parent: *parent,
+            mtu: *mtu,
         }
     }
 
@@ -129,6 +148,7 @@ impl PodLink {
             index: self.index,
             mac: self.mac.octets(),
             parent: self.parent,
+            mtu: self.mtu,
         }
     }
 
@@ -139,6 +159,11 @@ impl PodLink {
 
     pub(crate) fn ifname(&self) -> &IfName {
         &self.ifname
+    }
+
+    /// The MTU that the link had before a lease had a say in it, if that is known.
+    pub(crate) fn mtu(&self) -> Option<u32> {
+        self.mtu
     }
 
     pub(crate) fn index(&self) -> u32 {
@@ -154,6 +179,8 @@ impl PodLink {
 pub(crate) struct Visit {
     pub(crate) namespace: Netns,
     pub(crate) netlink: Netlink,
+    /// The link's MTU.
+    pub(crate) mtu: u32,
 }
 
 /// Opens the namespace at `path` and makes sure that it is `id`.

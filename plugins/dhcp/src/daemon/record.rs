@@ -50,6 +50,9 @@ pub(crate) struct LinkRecord {
     /// The link's parent in the daemon's own namespace, by which a RELEASE can go out when the pod is
     /// gone.
     pub(crate) parent: Option<u32>,
+    /// The link's MTU before a lease had a say in it.
+    #[serde(default)]
+    pub(crate) mtu: Option<u32>,
 }
 
 impl Record {

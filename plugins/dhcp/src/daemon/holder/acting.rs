@@ -188,6 +188,7 @@ impl Holder {
             self.stage = asking;
             return Err(error);
         }
+        self.limit_mtu(lease, now, node);
         self.look_for_address(now);
         Ok(())
     }

@@ -8,7 +8,7 @@ use dhcp_client::{Instant, Lease};
 use super::Holder;
 use crate::daemon::apply::{self, Found};
 use crate::daemon::node::Node;
-use crate::daemon::result;
+use crate::daemon::{mtu, result};
 use crate::lease_config::OnAddressChange;
 
 impl Holder {
@@ -18,6 +18,17 @@ impl Holder {
             && let Some(pod) = self.stage.pod_mut()
         {
             pod.look = Some((now + FIRST_LOOK, FIRST_LOOK));
+        }
+    }
+
+    /// Gives the link the MTU that its first lease says, before the runtime hears of the lease.
+    pub(super) fn limit_mtu(&mut self, lease: &Lease, now: Instant, node: &Node) {
+        let mtu = mtu::of_link(lease, &self.config, self.link.mtu());
+        let Some(mtu) = mtu.filter(|mtu| Some(*mtu) != self.link.mtu()) else {
+            return;
+        };
+        if let Err(error) = apply::set_mtu(&self.link, mtu, node) {
+            self.fail(&error, now, node);
         }
     }
 
@@ -94,6 +105,7 @@ impl Holder {
             tracing::warn!("the pod's link stays as it is: onAddressChange is \"keep\"");
             return;
         }
+        let mtu = |lease: &Lease| mtu::of_link(lease, &self.config, self.link.mtu());
         let change = apply::Change {
             old: pod
                 .has
@@ -101,6 +113,9 @@ impl Holder {
                 .map(|lease| result::of_lease(lease, &self.config)),
             new: new.map(|lease| result::of_lease(lease, &self.config)),
             lifetime: new.and_then(|lease| lifetime(lease, now)),
+            mtu: new
+                .and_then(mtu)
+                .filter(|new| pod.has.as_ref().and_then(mtu) != Some(*new)),
             is_ours: pod.seen,
         };
         match apply::change(&self.link, &change, node) {
