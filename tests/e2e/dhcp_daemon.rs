@@ -10,14 +10,14 @@ use testbed::{Attachment, Bed, Daemon, Deadline, Invocation, Node, Pod, not_run,
 
 use crate::networks::{macvlan_dhcp, with};
 
-fn reference_cannot() -> bool {
+pub(crate) fn reference_cannot() -> bool {
     if suite().is_reference() {
         not_run("the Go daemon forgets its leases, and its socket speaks another protocol");
     }
     suite().is_reference()
 }
 
-fn address_of(result: &Value) -> String {
+pub(crate) fn address_of(result: &Value) -> String {
     let address = result["ips"][0]["address"].as_str().unwrap();
     address.split('/').next().unwrap().to_owned()
 }
@@ -482,7 +482,7 @@ fn link_in(pod: &Pod) {
 }
 
 /// The daemon's records on a node.
-fn records(node: &Node) -> Vec<String> {
+pub(crate) fn records(node: &Node) -> Vec<String> {
     let mut names = node.list("/run/cni/dhcp");
     names.retain(|name| name.contains(".json"));
     names

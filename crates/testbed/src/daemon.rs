@@ -5,7 +5,7 @@ use std::io::ErrorKind;
 use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
-use std::process::ExitStatus;
+use std::process::{Command, ExitStatus};
 use std::time::Duration;
 
 use nix::errno::Errno;
@@ -17,6 +17,7 @@ use crate::log::Log;
 use crate::node::Node;
 use crate::process::{Process, tied_to_this_thread};
 use crate::suite::suite;
+use crate::trace::Tracing;
 
 /// A running `dhcp daemon`. It is killed when this is dropped.
 #[derive(Debug)]
@@ -55,6 +56,25 @@ impl Daemon {
         };
         daemon.await_socket(Deadline::secs(10));
         daemon
+    }
+
+    /// Starts the daemon with every step of it seen, until it is started again.
+    #[track_caller]
+    #[must_use]
+    pub fn start_traced(node: &Node, flags: &[&str]) -> (Self, Tracing) {
+        let executable = suite().directory().join("dhcp");
+        let flags: Vec<_> = flags.iter().map(ToString::to_string).collect();
+        let tracing = Tracing::default();
+        let process =
+            node.enter(|| Process::spawn_traced(command(&executable, &flags), tracing.clone()));
+        let daemon = Self {
+            node: node.clone(),
+            executable,
+            flags,
+            process,
+        };
+        daemon.await_socket(Deadline::secs(10));
+        (daemon, tracing)
     }
 
     /// Starts the daemon without waiting for its socket, for those that are to fail.
@@ -215,9 +235,13 @@ impl Daemon {
 }
 
 fn launch(node: &Node, executable: &Path, flags: &[String]) -> Process {
+    node.enter(|| Process::spawn(command(executable, flags)))
+}
+
+fn command(executable: &Path, flags: &[String]) -> Command {
     let mut command = tied_to_this_thread(&executable.display().to_string());
     command.arg("daemon").args(flags);
-    node.enter(|| Process::spawn(command))
+    command
 }
 
 const DEFAULT_SOCKET: &str = "/run/cni/dhcp.sock";

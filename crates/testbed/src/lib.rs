@@ -38,6 +38,7 @@ mod root;
 mod sniffer;
 mod space;
 mod suite;
+mod trace;
 
 pub use attachment::Attachment;
 pub use bed::Bed;
@@ -54,3 +55,4 @@ pub use root::become_root;
 pub use sniffer::{Frame, Sniffer};
 pub use space::Space;
 pub use suite::{Suite, differs, not_run, suite};
+pub use trace::{Step, Tracing};

@@ -12,6 +12,7 @@ use nix::unistd::Pid;
 
 use crate::deadline::Deadline;
 use crate::log::Log;
+use crate::trace::{self, Tracing};
 
 /// A child process and what it writes. It is killed when this is dropped.
 #[derive(Debug)]
@@ -36,7 +37,32 @@ impl Process {
         Self::spawn(command)
     }
 
-    pub(crate) fn spawn(mut command: Command) -> Self {
+    pub(crate) fn spawn(command: Command) -> Self {
+        Self::spawn_and(command, reap)
+    }
+
+    /// Starts a program whose every step is seen.
+    pub(crate) fn spawn_traced(command: Command, tracing: Tracing) -> Self {
+        Self::spawn_and(command, move |_, pid, state| {
+            let locked = || {
+                state
+                    .0
+                    .lock()
+                    .expect("nobody panics holding a process state")
+            };
+            let status = trace::follow(pid, &tracing, || locked().exited = true);
+            let mut ended = locked();
+            ended.exited = true;
+            ended.status = status;
+            drop(ended);
+            state.1.notify_all();
+        })
+    }
+
+    fn spawn_and(
+        mut command: Command,
+        look_after: impl FnOnce(Child, Pid, &(Mutex<State>, Condvar)) + Send + 'static,
+    ) -> Self {
         let (output, writer) = io::pipe().expect("make a pipe");
         let second = writer.try_clone().expect("duplicate a pipe");
         command.stdin(Stdio::null()).stdout(writer).stderr(second);
@@ -49,7 +75,7 @@ impl Process {
         let pid = Pid::from_raw(i32::try_from(child.id()).expect("a process id is positive"));
         let state = Arc::new((Mutex::default(), Condvar::new()));
         let shared = Arc::clone(&state);
-        thread::spawn(move || reap(child, pid, &shared));
+        thread::spawn(move || look_after(child, pid, &shared));
         Self { pid, log, state }
     }
 
