@@ -2,10 +2,10 @@
 
 use std::path::Path;
 
-use cni::{AddResult, Attachment, Interface};
+use cni::{AddResult, Attachment, Interface, MacAddr};
 use cni_plugin::{Call, Delegate, Undo};
 use netlink::apply::{BadRoute, configure};
-use netlink::{Link, Netlink, NewMacvlan, Outside};
+use netlink::{Link, LinkChange, Netlink, NewMacvlan, Outside};
 use netns::Netns;
 
 use crate::config::{Config, Place};
@@ -78,9 +78,9 @@ fn create(
         netlink,
         target: pod,
     });
-    inside.create_macvlan(&new, outside).map_err(|error| {
+    let mut link = inside.create_macvlan(&new, outside).map_err(|error| {
         let ifname = ifname.to_owned();
-        let parent = parent.name;
+        let parent = parent.name.clone();
         match (&error, Obstacle::read(&error, config)) {
             (netlink::Error::LinkExists { .. }, _) => {
                 let netns = netns.to_string_lossy().into_owned();
@@ -94,6 +94,29 @@ fn create(
             },
             (_, None) => error.into(),
         }
+    })?;
+    // A passthru link has its parent's MAC, whatever the message says. Set afterwards, the MAC is the parent's too until
+    // the link goes.
+    if let Some(mac) = config.mac.filter(|mac| link.mac != Some(*mac)) {
+        set_mac(inside, link.index, mac).map_err(|source| Error::ParentMac {
+            parent: parent.name,
+            mac,
+            source,
+        })?;
+        link.mac = Some(mac);
+    }
+    Ok(link)
+}
+
+/// Sets the MAC, or removes the link.
+fn set_mac(inside: &mut Netlink, index: u32, mac: MacAddr) -> Result<(), netlink::Error> {
+    let change = LinkChange {
+        mac: Some(mac),
+        ..LinkChange::default()
+    };
+    inside.set_link(index, &change).or_else(|error| {
+        inside.delete_link(index)?;
+        Err(error)
     })
 }
 

@@ -4,7 +4,7 @@
 
 use std::fmt;
 
-use cni::{Code, quoted};
+use cni::{Code, MacAddr, quoted};
 use ipnetwork::IpNetwork;
 use netlink::MacvlanMode;
 use nix::errno::Errno;
@@ -84,6 +84,16 @@ pub(crate) enum Error {
         errno: Errno,
     },
 
+    #[error(
+        "cannot give the parent {} the MAC {mac}, which mode passthru shares: {source}",
+        quoted(parent)
+    )]
+    ParentMac {
+        parent: String,
+        mac: MacAddr,
+        source: netlink::Error,
+    },
+
     #[error("plugin {} returned no address", quoted(ipam))]
     NoAddress { ipam: String },
 
@@ -127,9 +137,10 @@ impl Error {
             | Self::MtuOutOfRange { .. }
             | Self::MtuBelowIpv6 { .. } => Code::InvalidConfig,
             Self::NameTaken { .. } => Code::InvalidEnvironment,
-            Self::ParentDown { .. } | Self::ParentWireless { .. } | Self::Obstructed { .. } => {
-                Code::Kernel
-            }
+            Self::ParentDown { .. }
+            | Self::ParentWireless { .. }
+            | Self::Obstructed { .. }
+            | Self::ParentMac { .. } => Code::Kernel,
             Self::NoAddress { .. } => Code::Delegate,
             Self::Netns(error) => netns_code(error),
             Self::Netlink(error) => netlink_code(error),
@@ -172,6 +183,9 @@ impl Error {
                 "remove the link that has it, or ask for another interface name".to_owned()
             }
             Self::Obstructed { obstacle, .. } => obstacle.advice().to_owned(),
+            Self::ParentMac { .. } => {
+                "leave \"mac\" out to use the parent's own, or use another \"mode\"".to_owned()
+            }
             Self::NoAddress { .. } => {
                 "correct its configuration; a network without addresses has no \"ipam\"".to_owned()
             }

@@ -238,6 +238,18 @@ fn kernel() -> Vec<(Error, Expected)> {
             ),
         ),
         (
+            Error::ParentMac {
+                parent: "eth1".to_owned(),
+                mac: MacAddr::new([2, 0, 0, 0, 0, 7]),
+                source: refused(Errno::EBUSY),
+            },
+            (
+                100,
+                r#"cannot give the parent "eth1" the MAC 02:00:00:00:00:07, which mode passthru shares: cannot create macvlan "net1": EBUSY: Device or resource busy; kernel says "no""#,
+                r#"leave "mac" out to use the parent's own, or use another "mode""#,
+            ),
+        ),
+        (
             netlink::Error::DuplicateAddress {
                 address: "fd00::7".parse().expect("an address"),
             }

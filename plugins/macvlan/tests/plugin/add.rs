@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use testbed::{observe, wiring};
 
-use crate::rig::{Rig, ip, link, links, names, network, run_ip};
+use crate::rig::{Rig, ip, link, links, names, network, run_ip, with_result};
 
 #[test]
 fn the_link_is_in_the_pod_as_asked_for_and_the_result_tells() {
@@ -60,6 +60,36 @@ fn every_mode_reaches_the_kernel() {
         assert_eq!(link(&pod, "net1")["linkinfo"]["info_data"]["mode"], mode);
         rig.run("DEL", &pod, &network(json!({ "mode": mode, "ipam": {} })))
             .ok();
+    }
+}
+
+#[test]
+fn a_passthru_link_has_its_parents_mac_unless_another_is_asked_for() {
+    let rig = Rig::new();
+    let pod = rig.node().pod("pod");
+    let parents_mac = || {
+        rig.node()
+            .enter(|| observe::link("eth1"))
+            .expect("eth1")
+            .all["address"]
+            .clone()
+    };
+    let own = parents_mac();
+    for (keys, expected) in [
+        (json!({ "mode": "passthru" }), own.clone()),
+        (
+            json!({ "mode": "passthru", "mac": "02:00:00:00:00:07" }),
+            json!("02:00:00:00:00:07"),
+        ),
+    ] {
+        let network = network(keys);
+        let result = rig.run("ADD", &pod, &network).ok();
+        assert_eq!(result["interfaces"][0]["mac"], expected);
+        assert_eq!(link(&pod, "net1")["address"], expected);
+        assert_eq!(parents_mac(), expected);
+        rig.run("CHECK", &pod, &with_result(&network, &result)).ok();
+        rig.run("DEL", &pod, &network).ok();
+        assert_eq!(parents_mac(), own, "the parent has its own again");
     }
 }
 
@@ -131,7 +161,7 @@ fn the_parent_may_be_in_the_pod() {
         assert_eq!(link(&pod, ifname)["link"], "eth0");
         rig.call(
             "CHECK",
-            &crate::rig::with_result(
+            &with_result(
                 &network,
                 &json!({
                     "cniVersion": "1.1.0", "interfaces": [{ "name": ifname, "sandbox": pod.path() }]
