@@ -150,12 +150,17 @@ fn compare_routes(
 
 fn is_same_route(expected: &NewRoute, found: &KernelRoute) -> bool {
     let kept = |expected: Option<u32>, found: Option<u32>| expected.is_none() || expected == found;
+    let metric = |expected: Option<u32>, largest: u32| {
+        expected
+            .filter(|size| *size != 0)
+            .map(|size| size.min(largest))
+    };
     expected.dst == found.dst
         && expected.gw == found.gw
         && expected.table == found.table
         && kept(kernel_priority(expected), Some(found.priority))
-        && kept(expected.mtu.filter(|mtu| *mtu != 0), found.mtu)
-        && kept(expected.advmss.filter(|advmss| *advmss != 0), found.advmss)
+        && kept(metric(expected.mtu, LARGEST_MTU), found.mtu)
+        && kept(metric(expected.advmss, LARGEST_ADVMSS), found.advmss)
         // IPv6 routes have no scope.
         && (expected.dst.is_ipv6() || expected.scope.is_none_or(|scope| scope == found.scope))
 }
@@ -174,3 +179,7 @@ fn same_family(one: IpNetwork, other: IpNetwork) -> bool {
 
 /// `IP6_RT_PRIO_USER`.
 const IPV6_DEFAULT_METRIC: u32 = 1024;
+/// Linux, `ip_metrics_convert`: a larger one is cut down to it.
+const LARGEST_MTU: u32 = 65535 - 15;
+/// The same for the segment size.
+const LARGEST_ADVMSS: u32 = 65535 - 40;

@@ -137,6 +137,20 @@ fn a_missing_route_is_told_with_what_is_there_instead() {
 }
 
 #[test]
+fn sizes_that_the_kernel_cuts_down_are_no_difference() {
+    let mut node = Node::new();
+    let mut large = route("10.9.0.0/16", "192.0.2.1");
+    (large.mtu, large.advmss) = (Some(70_000), Some(u32::MAX));
+    let result = AddResult {
+        routes: vec![large],
+        ..result(&["192.0.2.5/24"])
+    };
+    let link = node.net1();
+    configure(&mut node.inside, &node.pod, &link, &result, BadRoute::Fail).unwrap();
+    result_with_link(&mut node.inside, "net1", &result).unwrap();
+}
+
+#[test]
 fn every_attribute_of_a_promised_route_counts() {
     let changed = [
         "10.9.0.0/16 via 192.0.2.2 table 100 metric 50 mtu 1400 advmss 1360",
