@@ -5,12 +5,11 @@
 
 use std::net::IpAddr;
 
-use cni::{AddResult, IpConfig};
+use cni::{AddResult, IpConfig, Route};
 use ipnetwork::IpNetwork;
 use netns::{Netns, announce};
 
 use crate::link::{Link, LinkChange};
-use crate::route::Placement;
 use crate::{Error, Netlink, NewAddress};
 
 mod detection;
@@ -19,38 +18,23 @@ mod sysctl;
 
 use sysctl::Notify;
 
-/// What a route that the kernel refuses means.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum BadRoute {
-    /// The end: it comes from the user's configuration.
-    Fail,
-    /// A warning: it comes from a server, which may have sent it for other machines than this.
-    Skip,
-}
-
-/// What a result has become on its link.
-#[derive(Debug, Default)]
-pub struct Applied {
-    /// The routes that the kernel refused, as the result has them.
-    pub refused_routes: Vec<(cni::Route, Error)>,
-}
-
 /// Puts the addresses of `result` that belong to `link`, and all of its routes, on `link`, and switches it on.
 ///
 /// `netlink` is a connection to `netns`. An address belongs to the link if its `interface` is the place of an interface
 /// of that name in the result; those without one are nobody's. Each IPv6 address has passed duplicate address detection
 /// when this returns; on a link without carrier that cannot end, and is not waited for. What is there already is left.
 ///
+/// Returns the routes that the kernel refused, as the result has them, each with the reason: whether that is an error
+/// depends on who asked for the route.
+///
 /// # Errors
-/// [`Error::DuplicateAddress`] names the address that another host has. A route that the kernel refuses is an error or
-/// not as `bad_route` says.
+/// [`Error::DuplicateAddress`] names the address that another host has.
 pub fn configure(
     netlink: &mut Netlink,
     netns: &Netns,
     link: &Link,
     result: &AddResult,
-    bad_route: BadRoute,
-) -> Result<Applied, Error> {
+) -> Result<Vec<(Route, Error)>, Error> {
     let ips = ips_of(&link.name, result)?;
     let has_ipv6 = ips.iter().any(|ip| ip.address.is_ipv6());
     let notify = sysctl::prepare(netns, &link.name, has_ipv6)?;
@@ -64,9 +48,9 @@ pub fn configure(
         )?;
     }
     add_addresses(netlink, netns, link, &ips)?;
-    let applied = add_routes(netlink, link, &ips, result, bad_route)?;
+    let refused = add_routes(netlink, link, &ips, result);
     announce(netlink, netns, link, &ips, notify);
-    Ok(applied)
+    Ok(refused)
 }
 
 /// Returns the addresses of the result that belong to the link.
@@ -123,18 +107,14 @@ fn add_routes(
     link: &Link,
     ips: &[&IpConfig],
     result: &AddResult,
-    bad_route: BadRoute,
-) -> Result<Applied, Error> {
-    let mut applied = Applied::default();
+) -> Vec<(Route, Error)> {
+    let mut refused = Vec::new();
     for planned in plan::routes(link.index, ips, &result.routes) {
-        if let Err(error) = netlink.add_route(&planned.new, Placement::Beside) {
-            match bad_route {
-                BadRoute::Fail => return Err(error),
-                BadRoute::Skip => applied.refused_routes.push((planned.route.clone(), error)),
-            }
+        if let Err(error) = netlink.add_route(&planned.new) {
+            refused.push((planned.route.clone(), error));
         }
     }
-    Ok(applied)
+    refused
 }
 
 /// Tells the link about its addresses. Nothing depends on it enough to fail for it.

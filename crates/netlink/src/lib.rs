@@ -21,4 +21,4 @@ pub use address::{Address, NewAddress};
 pub use connection::Netlink;
 pub use error::Error;
 pub use link::{Link, LinkChange, Macvlan, MacvlanMode, NewMacvlan, Outside};
-pub use route::{KernelRoute, NewRoute, Placement, RouteFilter};
+pub use route::{KernelRoute, NewRoute, RouteFilter};

@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use ipnetwork::IpNetwork;
-use netlink_packet_core::{NLM_F_CREATE, NLM_F_EXCL, NLM_F_REPLACE};
+use netlink_packet_core::NLM_F_CREATE;
 use netlink_packet_route::AddressFamily;
 use netlink_packet_route::route::{
     RouteAttribute, RouteFlags, RouteMessage, RouteProtocol, RouteScope, RouteType,
@@ -44,8 +44,6 @@ pub struct KernelRoute {
     pub protocol: u8,
     /// Whether the next hop is taken to be on the link whatever the addresses say.
     pub onlink: bool,
-    /// The source address that it prefers.
-    pub prefsrc: Option<IpAddr>,
     /// Its kind (`RTN_*`): 1 is unicast.
     pub kind: u8,
 }
@@ -71,20 +69,6 @@ pub struct NewRoute {
     pub advmss: Option<u32>,
     /// Whether to take the next hop to be on the link whatever the addresses say.
     pub onlink: bool,
-    /// The source address to prefer.
-    pub prefsrc: Option<IpAddr>,
-    /// Who is said to have made it.
-    pub protocol: Protocol,
-}
-
-/// Who made a route.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
-pub enum Protocol {
-    /// Set up at the start of the link (`RTPROT_BOOT`), as the reference plugins say.
-    #[default]
-    Boot,
-    /// Learned by DHCP (`RTPROT_DHCP`).
-    Dhcp,
 }
 
 impl NewRoute {
@@ -101,21 +85,8 @@ impl NewRoute {
             mtu: None,
             advmss: None,
             onlink: false,
-            prefsrc: None,
-            protocol: Protocol::Boot,
         }
     }
-}
-
-/// What to do when the table has a route to the same destination.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Placement {
-    /// IPv4: go in front of it. IPv6: share its traffic. Only the very same route is left as it is.
-    Beside,
-    /// Fail.
-    Exclusive,
-    /// Take the place of the first one of the same metric.
-    Replace,
 }
 
 /// Which routes to list.
@@ -135,25 +106,25 @@ impl Netlink {
         Ok(routes)
     }
 
-    /// Makes a route. Returns whether it was not there yet; only with [`Placement::Beside`] is that no error.
-    pub fn add_route(&mut self, new: &NewRoute, placement: Placement) -> Result<bool, Error> {
-        let flags = match placement {
-            Placement::Beside => NLM_F_CREATE,
-            Placement::Exclusive => NLM_F_CREATE | NLM_F_EXCL,
-            Placement::Replace => NLM_F_CREATE | NLM_F_REPLACE,
-        };
+    /// Makes a route, unless the very same one is there. Returns whether it was not.
+    ///
+    /// Of several to the same destination with the same metric, the newest of IPv4 goes in front, and those of IPv6 share
+    /// the traffic.
+    pub fn add_route(&mut self, new: &NewRoute) -> Result<bool, Error> {
         let message = message(new)?;
         let attempt = Attempt {
             operation: "add route",
             object: new,
         };
-        match self.request(libc::RTM_NEWROUTE, flags, &message, attempt, |_, _| Ok(())) {
+        match self.request(
+            libc::RTM_NEWROUTE,
+            NLM_F_CREATE,
+            &message,
+            attempt,
+            |_, _| Ok(()),
+        ) {
             Ok(()) => Ok(true),
-            Err(error)
-                if placement == Placement::Beside && error.errno() == Some(Errno::EEXIST) =>
-            {
-                Ok(false)
-            }
+            Err(error) if error.errno() == Some(Errno::EEXIST) => Ok(false),
             Err(error) => Err(error),
         }
     }

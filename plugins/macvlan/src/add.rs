@@ -4,7 +4,7 @@ use std::path::Path;
 
 use cni::{AddResult, Attachment, Interface, MacAddr};
 use cni_plugin::{Call, Delegate, Undo};
-use netlink::apply::{BadRoute, configure};
+use netlink::apply::configure;
 use netlink::{Link, LinkChange, Netlink, NewMacvlan, Outside};
 use netns::Netns;
 
@@ -42,8 +42,8 @@ pub(crate) fn add(call: &Call, attachment: &Attachment, netns: &Path) -> Result<
     result.interfaces = vec![interface(&link, netns)];
     result.dns = dns::merge(&call.config.dns, result.dns);
     if ipam.is_some() {
-        let applied = configure(&mut inside, &pod, &link, &result, BadRoute::Skip)?;
-        routes::judge(applied.refused_routes, &mut result, &call.config)?;
+        let refused = configure(&mut inside, &pod, &link, &result)?;
+        routes::judge(refused, &mut result, &call.config)?;
     }
 
     // What the version cannot carry has to be known while there is a way back.

@@ -49,7 +49,6 @@ pub(super) fn routes(payload: &[u8]) -> Result<Option<Vec<KernelRoute>>, Malform
         advmss: None,
         protocol,
         onlink: flags & RTNH_F_ONLINK != 0,
-        prefsrc: None,
         kind,
     };
     for (kind, value) in attributes(rest) {
@@ -60,7 +59,6 @@ pub(super) fn routes(payload: &[u8]) -> Result<Option<Vec<KernelRoute>>, Malform
             libc::RTA_OIF => route.ifindex = number(value),
             libc::RTA_TABLE => route.table = number(value).ok_or(Malformed)?,
             libc::RTA_PRIORITY => route.priority = number(value).ok_or(Malformed)?,
-            libc::RTA_PREFSRC => route.prefsrc = ip(value),
             libc::RTA_METRICS => metrics(&mut route, value),
             libc::RTA_MULTIPATH => hops = next_hops(value),
             _ => {}

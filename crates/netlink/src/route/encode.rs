@@ -9,7 +9,7 @@ use netlink_packet_route::route::{
     RouteProtocol, RouteScope, RouteType, RouteVia,
 };
 
-use super::{NewRoute, Protocol};
+use super::NewRoute;
 use crate::Error;
 
 /// Returns the message that describes a route, to be made or to be removed.
@@ -23,10 +23,8 @@ pub(super) fn message(route: &NewRoute) -> Result<RouteMessage, Error> {
     header.destination_prefix_length = route.dst.prefix();
     header.table = u8::try_from(route.table).unwrap_or(RouteHeader::RT_TABLE_UNSPEC);
     header.kind = RouteType::Unicast;
-    header.protocol = match route.protocol {
-        Protocol::Boot => RouteProtocol::Boot,
-        Protocol::Dhcp => RouteProtocol::Dhcp,
-    };
+    // As the reference plugins say.
+    header.protocol = RouteProtocol::Boot;
     header.scope = match (route.scope, route.gw) {
         (Some(scope), _) => RouteScope::from(scope),
         (None, Some(_)) => RouteScope::Universe,
@@ -44,11 +42,6 @@ pub(super) fn message(route: &NewRoute) -> Result<RouteMessage, Error> {
     attributes.push(RouteAttribute::Table(route.table));
     attributes.extend(route.gw.map(|gw| gateway(route.dst, gw)).transpose()?);
     attributes.extend(route.priority.map(RouteAttribute::Priority));
-    attributes.extend(
-        route
-            .prefsrc
-            .map(|address| RouteAttribute::PrefSource(route_address(address))),
-    );
     let metrics: Vec<_> = route
         .mtu
         .map(RouteMetric::Mtu)

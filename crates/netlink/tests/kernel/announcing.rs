@@ -3,7 +3,7 @@
 use std::os::fd::{AsFd as _, AsRawFd as _, OwnedFd};
 use std::time::Duration;
 
-use netlink::apply::{BadRoute, configure};
+use netlink::apply::configure;
 use netns::clock::boot_now;
 use netns::packet::Sent;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
@@ -84,7 +84,7 @@ fn each_address_of_a_result_is_announced_after_it_is_set() {
     let mac = link.mac.unwrap().octets();
     let ear = Ear::new();
     let result = result(&["192.0.2.5/24", "198.51.100.5/24", "2001:db8::5/64"]);
-    configure(&mut node.inside, &node.pod, &link, &result, BadRoute::Fail).unwrap();
+    configure(&mut node.inside, &node.pod, &link, &result).unwrap();
     assert!(ear.hears(&[&announcement(mac, [192, 0, 2, 5])]));
     assert!(ear.hears(&[&announcement(mac, [198, 51, 100, 5])]));
     let address: std::net::Ipv6Addr = "2001:db8::5".parse().unwrap();
@@ -101,7 +101,7 @@ fn an_address_is_announced_again_on_demand() {
     let link = node.net1();
     let mac = link.mac.unwrap().octets();
     let result = result(&["192.0.2.5/24", "2001:db8::5/64"]);
-    configure(&mut node.inside, &node.pod, &link, &result, BadRoute::Fail).unwrap();
+    configure(&mut node.inside, &node.pod, &link, &result).unwrap();
     let ear = Ear::new();
     let address: std::net::Ipv6Addr = "2001:db8::5".parse().unwrap();
     node.pod

@@ -1,19 +1,19 @@
 //! Results put on a link: every order and kind of route that servers and users send, and both families.
 
 use cni::{AddResult, Route};
-use netlink::apply::{Applied, BadRoute, configure};
+use netlink::apply::configure;
 use netlink::{Error, Link, LinkChange};
-use nix::errno::Errno;
 
 use crate::node::{Node, ip, result, route};
 
-fn apply_with(node: &mut Node, result: &AddResult, bad_route: BadRoute) -> Result<Applied, Error> {
+/// Returns the first refused route as an error.
+fn apply(node: &mut Node, result: &AddResult) -> Result<(), Error> {
     let link = net1(node);
-    configure(&mut node.inside, &node.pod, &link, result, bad_route)
-}
-
-fn apply(node: &mut Node, result: &AddResult) -> Result<Applied, Error> {
-    apply_with(node, result, BadRoute::Fail)
+    let refused = configure(&mut node.inside, &node.pod, &link, result)?;
+    refused
+        .into_iter()
+        .next()
+        .map_or(Ok(()), |(_, error)| Err(error))
 }
 
 fn net1(node: &mut Node) -> Link {
@@ -296,7 +296,7 @@ fn a_second_default_route_goes_before_that_of_the_other_link() {
 }
 
 #[test]
-fn a_bad_route_of_the_user_ends_it_and_one_of_a_server_is_skipped() {
+fn a_refused_route_is_told_and_keeps_no_other_away() {
     let given = AddResult {
         routes: vec![
             route("0.0.0.0/0", "224.0.0.5"),
@@ -305,20 +305,16 @@ fn a_bad_route_of_the_user_ends_it_and_one_of_a_server_is_skipped() {
         ..result(&["192.0.2.5/24"])
     };
     let mut node = Node::new();
-    let error = apply(&mut node, &given).unwrap_err();
+    let link = node.net1();
+    let refused = configure(&mut node.inside, &node.pod, &link, &given).unwrap();
+    let [(refused, error)] = refused.as_slice() else {
+        panic!("{refused:?}")
+    };
+    assert_eq!(*refused, given.routes[0]);
     assert_eq!(
         error.to_string(),
         "cannot add route 0.0.0.0/0 via 224.0.0.5: EINVAL: Invalid argument; \
          kernel says \"Nexthop has invalid gateway\""
-    );
-    let mut node = Node::new();
-    let applied = apply_with(&mut node, &given, BadRoute::Skip).unwrap();
-    let [(refused, error)] = applied.refused_routes.as_slice() else {
-        panic!("{applied:?}")
-    };
-    assert_eq!(
-        (refused, error.errno()),
-        (&given.routes[0], Some(Errno::EINVAL))
     );
     assert!(node.ip("route").contains("10.0.0.0/8 via 192.0.2.1"));
 }

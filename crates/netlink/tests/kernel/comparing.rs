@@ -1,7 +1,7 @@
 //! A link that is what a result says, and each way in which it may not be.
 
 use cni::{AddResult, Route};
-use netlink::apply::{BadRoute, configure};
+use netlink::apply::configure;
 use netlink::compare::{Difference, result_with_link};
 
 use crate::node::{Node, result, route};
@@ -38,7 +38,7 @@ fn attached() -> (Node, AddResult) {
         .unwrap();
     let link = node.net1();
     let mut result = promised();
-    configure(&mut node.inside, &node.pod, &link, &result, BadRoute::Fail).unwrap();
+    configure(&mut node.inside, &node.pod, &link, &result).unwrap();
     result.interfaces[0].mac = link.mac.map(|mac| mac.to_string().to_uppercase());
     result.interfaces[0].mtu = Some(link.mtu);
     (node, result)
@@ -146,7 +146,7 @@ fn sizes_that_the_kernel_cuts_down_are_no_difference() {
         ..result(&["192.0.2.5/24"])
     };
     let link = node.net1();
-    configure(&mut node.inside, &node.pod, &link, &result, BadRoute::Fail).unwrap();
+    configure(&mut node.inside, &node.pod, &link, &result).unwrap();
     result_with_link(&mut node.inside, "net1", &result).unwrap();
 }
 

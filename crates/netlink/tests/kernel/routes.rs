@@ -1,8 +1,7 @@
 //! Routes: added, listed, removed, and the default one's link.
 
 use netlink::route::{LINK_SCOPE, MAIN_TABLE};
-use netlink::{NewAddress, NewRoute, Placement, RouteFilter};
-use nix::errno::Errno;
+use netlink::{NewAddress, NewRoute, RouteFilter};
 
 use crate::node::{Node, ip};
 
@@ -31,14 +30,13 @@ fn every_attribute_of_a_route_arrives() {
         mtu: Some(1400),
         advmss: Some(1300),
         onlink: true,
-        prefsrc: Some("192.0.2.5".parse().unwrap()),
         ..new(index, "10.0.0.0/8", "198.51.100.1")
     };
-    assert!(node.inside.add_route(&full, Placement::Beside).unwrap());
+    assert!(node.inside.add_route(&full).unwrap());
     let seen = node.ip("route show table 1000");
     assert_eq!(
         seen.trim(),
-        "10.0.0.0/8 via 198.51.100.1 dev net1 src 192.0.2.5 metric 77 onlink mtu 1400 advmss 1300"
+        "10.0.0.0/8 via 198.51.100.1 dev net1 metric 77 onlink mtu 1400 advmss 1300"
     );
     let filter = RouteFilter {
         ifindex: Some(index),
@@ -53,10 +51,7 @@ fn every_attribute_of_a_route_arrives() {
         (full.dst, full.gw, Some(index))
     );
     assert_eq!((found.table, found.priority, found.scope), (1000, 77, 0));
-    assert_eq!(
-        (found.mtu, found.advmss, found.prefsrc),
-        (Some(1400), Some(1300), full.prefsrc)
-    );
+    assert_eq!((found.mtu, found.advmss), (Some(1400), Some(1300)));
     assert!(found.onlink);
     assert!(node.inside.delete_route(&full).unwrap());
     assert!(!node.inside.delete_route(&full).unwrap());
@@ -71,14 +66,14 @@ fn ipv6_routes_have_the_same_attributes() {
         mtu: Some(1400),
         ..new(index, "2001:db8:1::/48", "2001:db8::1")
     };
-    node.inside.add_route(&full, Placement::Beside).unwrap();
+    node.inside.add_route(&full).unwrap();
     let seen = node.ip("-6 route show table 300");
     assert!(
         seen.contains("2001:db8:1::/48 via 2001:db8::1 dev net1 metric 77 mtu 1400"),
         "{seen}"
     );
     assert!(
-        !node.inside.add_route(&full, Placement::Beside).unwrap(),
+        !node.inside.add_route(&full).unwrap(),
         "the very same is there"
     );
     let found = node
@@ -96,7 +91,7 @@ fn ipv6_routes_have_the_same_attributes() {
 fn a_route_without_gateway_has_link_scope() {
     let (mut node, index) = pod_with_address();
     node.inside
-        .add_route(&new(index, "10.0.0.0/8", ""), Placement::Exclusive)
+        .add_route(&new(index, "10.0.0.0/8", ""))
         .unwrap();
     let found = node
         .inside
@@ -118,10 +113,10 @@ fn a_route_without_gateway_has_link_scope() {
 fn a_second_default_route_goes_in_front() {
     let (mut node, index) = pod_with_address();
     node.inside
-        .add_route(&new(index, "0.0.0.0/0", "192.0.2.1"), Placement::Beside)
+        .add_route(&new(index, "0.0.0.0/0", "192.0.2.1"))
         .unwrap();
     node.inside
-        .add_route(&new(index, "0.0.0.0/0", "192.0.2.2"), Placement::Beside)
+        .add_route(&new(index, "0.0.0.0/0", "192.0.2.2"))
         .unwrap();
     let seen = node.ip("route show default");
     let gateways: Vec<_> = seen
@@ -129,22 +124,13 @@ fn a_second_default_route_goes_in_front() {
         .filter_map(|line| line.split_whitespace().nth(2))
         .collect();
     assert_eq!(gateways, ["192.0.2.2", "192.0.2.1"]);
-    let error = node
-        .inside
-        .add_route(&new(index, "0.0.0.0/0", "192.0.2.3"), Placement::Exclusive)
-        .unwrap_err();
-    assert_eq!(error.errno(), Some(Errno::EEXIST));
-    node.inside
-        .add_route(&new(index, "0.0.0.0/0", "192.0.2.4"), Placement::Replace)
-        .unwrap();
-    assert!(!node.ip("route show default").contains("192.0.2.2 "));
 }
 
 #[test]
 fn an_ipv4_route_may_have_an_ipv6_gateway() {
     let (mut node, index) = pod_with_address();
     let mixed = new(index, "10.0.0.0/8", "2001:db8::1");
-    node.inside.add_route(&mixed, Placement::Beside).unwrap();
+    node.inside.add_route(&mixed).unwrap();
     assert!(
         node.ip("route")
             .contains("10.0.0.0/8 via inet6 2001:db8::1 dev net1")
@@ -163,10 +149,7 @@ fn an_ipv4_route_may_have_an_ipv6_gateway() {
     );
     let error = node
         .inside
-        .add_route(
-            &new(index, "2001:db8:9::/48", "192.0.2.1"),
-            Placement::Beside,
-        )
+        .add_route(&new(index, "2001:db8:9::/48", "192.0.2.1"))
         .unwrap_err();
     assert_eq!(
         error.to_string(),
@@ -179,7 +162,7 @@ fn an_unreachable_gateway_is_refused_with_the_kernels_words() {
     let (mut node, index) = pod_with_address();
     let error = node
         .inside
-        .add_route(&new(index, "10.0.0.0/8", "198.51.100.1"), Placement::Beside)
+        .add_route(&new(index, "10.0.0.0/8", "198.51.100.1"))
         .unwrap_err();
     assert_eq!(
         error.to_string(),

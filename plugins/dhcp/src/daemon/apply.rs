@@ -9,7 +9,7 @@ use std::time::Duration;
 use cni::AddResult;
 use ipnetwork::{IpNetwork, Ipv4Network};
 use netlink::apply::plan;
-use netlink::{LinkChange, Netlink, NewAddress, NewRoute, Placement};
+use netlink::{LinkChange, Netlink, NewAddress, NewRoute};
 use netns::announce;
 
 use super::link::{self, PodLink, Visit};
@@ -102,7 +102,7 @@ pub(crate) fn change(link: &PodLink, change: &Change, node: &Node) -> Result<Fou
         }
     }
     for route in &wanted {
-        log_refusal(netlink.add_route(route, Placement::Beside));
+        log_refusal(netlink.add_route(route));
     }
     if let Some(IpAddr::V4(address)) = new.map(|new| new.ip()) {
         let mac = link.mac().octets();
