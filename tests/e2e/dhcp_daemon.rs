@@ -4,9 +4,15 @@ use std::io::{Read, Write};
 use std::os::unix::net::UnixStream;
 use std::time::Duration;
 
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 use serde_json::{Value, json};
-use testbed::server::{Dnsmasq, DnsmasqOptions, MessageType, PlainServer, Reply, ScriptedServer};
-use testbed::{Attachment, Bed, Daemon, Deadline, Invocation, Node, Pod, not_run, suite, wiring};
+use testbed::server::{
+    Dnsmasq, DnsmasqOptions, Message, MessageType, PlainServer, Reply, ScriptedServer,
+};
+use testbed::{
+    Attachment, Bed, Daemon, Deadline, Invocation, Node, Pod, Sniffer, not_run, suite, wiring,
+};
 
 use crate::networks::{macvlan_dhcp, with};
 
@@ -319,6 +325,53 @@ fn an_address_in_use_is_declined_and_another_taken() {
         .run()
         .ok();
     assert_eq!(address_of(&off), offered.to_string());
+}
+
+#[test]
+fn an_address_in_use_is_noticed_by_a_daemon_that_was_held_up() {
+    if reference_cannot() {
+        return;
+    }
+    let bed = Bed::new();
+    let offered = bed.lan.address(100);
+    bed.add_node()
+        .enter(|| wiring::add_address("eth1", offered.into(), 24));
+    let daemon = Daemon::start(&bed.node, &[]);
+    let pid = Pid::from_raw(daemon.process().pid());
+    let router = bed.lan.router();
+    let mut held_up = false;
+    let server = ScriptedServer::start(&bed.lan, move |message| {
+        let (kind, delay) = match message.kind() {
+            Some(MessageType::Discover) => (MessageType::Offer, Duration::ZERO),
+            Some(MessageType::Request) if !held_up => {
+                held_up = true;
+                // The daemon has asked who has the address, or is about to; the time for that runs out.
+                kill(pid, Signal::SIGSTOP).unwrap();
+                (MessageType::Ack, Duration::from_millis(100))
+            }
+            _ => return Vec::new(),
+        };
+        let reply = message
+            .reply(kind)
+            .yiaddr(offered)
+            .with_addresses(54, &[router])
+            .with_seconds(51, 3600);
+        vec![Reply::broadcast(&reply).after(delay)]
+    });
+    let sniffer = Sniffer::start(&bed.lan.space());
+    let pod = bed.node.pod("pod");
+    link_in(&pod);
+    let add = ipam_with(&pod, "ADD", json!({"timeout": "1500ms"})).start();
+    let is_ack = |message: &Message| message.kind() == Some(MessageType::Ack);
+    sniffer.wait_for(
+        |frame| frame.dhcp().filter(|(_, _, message)| is_ack(message)),
+        Deadline::secs(10),
+    );
+    daemon.process().signal(Signal::SIGCONT);
+    let decline = server.wait_for(MessageType::Decline, 1, Deadline::secs(10));
+    assert_eq!(decline.address(50), Some(offered));
+    let error = add.finish().error();
+    assert!(error.msg.contains("is in use by"), "{error:?}");
 }
 
 #[test]

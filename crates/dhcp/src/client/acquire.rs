@@ -265,5 +265,6 @@ impl From<ProbeOutcome> for Probed {
 /// REQUESTs of an offer before it is given up: seven seconds.
 const REQUEST_TRIES: u32 = 3;
 
-/// How long a probe's result may be overdue before the address is used without it.
-const PROBE_GRACE: Duration = Duration::from_millis(5);
+/// How long a probe's result may be overdue before the address is used without it. A busy caller is later than it would
+/// like to be; one that never reports should not cost the lease.
+const PROBE_GRACE: Duration = Duration::from_millis(250);

@@ -1,6 +1,7 @@
 //! A probe under way for another user of an address (RFC 5227 §2.1.1).
 
 use std::net::Ipv4Addr;
+use std::time::Duration;
 
 use dhcp_client::{Instant, Probe, ProbeOutcome};
 use netns::arp::ArpSocket;
@@ -14,6 +15,8 @@ pub(crate) struct Probing {
     /// When to ask, the next one last.
     ask_at: Vec<Instant>,
     conclude_at: Instant,
+    /// How long to listen after the last question.
+    listen: Duration,
     /// None where it could not be opened: the probe then finds nobody, since a pod without an address
     /// is worse off than one whose address was not probed for.
     socket: Option<ArpSocket>,
@@ -30,12 +33,14 @@ impl Probing {
         } else {
             now
         };
+        let last_ask = probe.send_at.iter().max().copied().unwrap_or_default();
         let mut ask_at: Vec<_> = probe.send_at.iter().map(|after| now + *after).collect();
         ask_at.sort_by(|a, b| b.cmp(a));
         Self {
             address: probe.address,
             ask_at,
             conclude_at,
+            listen: probe.conclude_after.saturating_sub(last_ask),
             socket,
         }
     }
@@ -51,18 +56,19 @@ impl Probing {
             .map_or(self.conclude_at, |ask| self.conclude_at.min(*ask))
     }
 
-    /// Asks if it is time to, and says that nobody has answered once the probe is over.
+    /// Asks if it is time to, and says what has been heard once the probe is over.
+    ///
+    /// A busy node may come to this late. Nobody is taken for absent who was not asked in good time or whose answer
+    /// has not been read.
     pub(crate) fn on_time(&mut self, link: &PodLink, now: Instant) -> Option<ProbeOutcome> {
-        if self.conclude_at <= now {
-            return Some(ProbeOutcome::Clear);
-        }
         while self.ask_at.pop_if(|ask| *ask <= now).is_some() {
             let Some(socket) = &self.socket else { continue };
-            if let Err(error) = socket.probe(link.mac().octets(), self.address) {
-                tracing::warn!("cannot probe for {}: {error}", self.address);
+            match socket.probe(link.mac().octets(), self.address) {
+                Ok(_) => self.conclude_at = self.conclude_at.max(now + self.listen),
+                Err(error) => tracing::warn!("cannot probe for {}: {error}", self.address),
             }
         }
-        None
+        (self.conclude_at <= now).then(|| self.hear(link).unwrap_or(ProbeOutcome::Clear))
     }
 
     /// Looks through what was heard for another user of the address.
