@@ -11,8 +11,8 @@ use crate::error::Error;
 
 /// Gives the addresses back and removes the link; a step that fails does not keep the other from running.
 ///
-/// The keys of the configuration are not read: runtimes may have cut them down, and the link is found by name. The IPAM
-/// comes first, since a lease is released through the link.
+/// The keys of the configuration are not read: runtimes may have cut them down, and the link is found by name, which in
+/// one container is that of one attachment. The IPAM comes first, since a lease is released through the link.
 pub(crate) fn del(
     call: &Call,
     attachment: &Attachment,

@@ -334,6 +334,23 @@ fn every_version_gets_its_own_result() {
     }
 }
 
+#[test]
+fn an_old_result_has_the_first_address_though_the_link_has_all() {
+    let rig = Rig::new();
+    let pod = rig.node().pod("pod");
+    let lease = json!({ "cniVersion": "1.1.0",
+                        "ips": [{ "address": "192.168.50.7/24" }, { "address": "192.168.50.8/24" }] });
+    rig.ipam_says("ADD", 0, &lease.to_string());
+    let result = rig
+        .run("ADD", &pod, &network(json!({ "cniVersion": "0.2.0" })))
+        .ok();
+    assert_eq!(result["ip4"]["ip"], "192.168.50.7/24");
+    assert_eq!(
+        pod.enter(|| observe::addresses("net1")),
+        ["192.168.50.7/24", "192.168.50.8/24"]
+    );
+}
+
 fn in_version(version: &str) -> Value {
     match version {
         "0.1.0" | "0.2.0" => json!({ "cniVersion": version, "ip4": { "ip": "192.168.50.7/24" } }),

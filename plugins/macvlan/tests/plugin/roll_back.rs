@@ -125,19 +125,3 @@ fn an_address_that_another_station_has_takes_everything_back() {
     assert!(text.contains("fd00::7"), "{text}");
     assert_eq!(rig.ipam_calls(), ["ADD net1 with", "DEL net1 with"]);
 }
-
-#[test]
-fn a_result_that_the_version_cannot_carry_takes_everything_back() {
-    let rig = Rig::new();
-    let pod = rig.node().pod("pod");
-    let lease = json!({ "cniVersion": "1.1.0",
-                        "ips": [{ "address": "192.168.50.7/24" }, { "address": "192.168.50.8/24" }] });
-    rig.ipam_says("ADD", 0, &lease.to_string());
-    let outcome = rig.run("ADD", &pod, &network(json!({ "cniVersion": "0.2.0" })));
-    if outcome.succeeded() {
-        // The second address is on the link, and the older result has room for one of each family.
-        assert_eq!(outcome.ok()["ip4"]["ip"], "192.168.50.7/24");
-    } else {
-        assert_eq!(rig.ipam_calls(), ["ADD net1 with", "DEL net1 with"]);
-    }
-}
