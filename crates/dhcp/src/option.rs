@@ -87,16 +87,21 @@ pub(crate) fn classless_routes(mut value: &[u8]) -> Option<Vec<ClasslessRoute>> 
     (!routes.is_empty()).then_some(routes)
 }
 
-/// Returns text for people: printable, without surrounding space, short; `None` if that leaves
-/// nothing.
+/// Returns text for people: printable, short and the same when it is quoted, without surrounding
+/// space; `None` if that leaves nothing.
 pub(crate) fn printable(value: &[u8]) -> Option<String> {
     let text: String = String::from_utf8_lossy(value)
         .chars()
-        .map(|c| if c.is_control() { ' ' } else { c })
+        .map(|c| if is_plain(c) { c } else { ' ' })
         .take(MAX_TEXT)
         .collect();
     let text = text.trim();
     (!text.is_empty()).then(|| text.to_owned())
+}
+
+/// Whether `c` stands for itself where text is quoted.
+fn is_plain(c: char) -> bool {
+    c == '\'' || c.escape_debug().len() == 1
 }
 
 const FIRST_MULTICAST: u8 = 224;
@@ -106,8 +111,8 @@ const MIN_MTU: u16 = 576;
 const MAX_HOSTS: usize = 32;
 const MAX_ROUTES: usize = 256;
 
-/// The length of a line in an error.
-const MAX_TEXT: usize = 120;
+/// The characters that a line has room for beside what else an error says.
+const MAX_TEXT: usize = 80;
 
 #[cfg(test)]
 mod tests {
@@ -211,5 +216,8 @@ mod tests {
         assert_eq!(printable(&[0xff, b'x']).as_deref(), Some("\u{fffd}x"));
         assert_eq!(printable(b"\0\0"), None);
         assert_eq!(printable(&[b'x'; 255]).unwrap().len(), MAX_TEXT);
+        let odd = "don't say \u{200b}\u{202e}\"\\".repeat(4);
+        let text = printable(odd.as_bytes()).unwrap();
+        assert_eq!(format!("{text:?}"), format!("\"{text}\""));
     }
 }

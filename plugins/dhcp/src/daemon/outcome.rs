@@ -1,11 +1,12 @@
 //! The errors that callers of the daemon get to see.
 
+use std::cmp::Reverse;
 use std::fmt::Write as _;
 use std::net::Ipv4Addr;
 use std::time::Duration;
 
 use cni::{Attachment, Code, Error};
-use dhcp_client::{Answer, Client, Intent};
+use dhcp_client::{Answer, Client, Intent, Trouble};
 use ipnetwork::IpNetwork;
 
 use super::link;
@@ -18,11 +19,11 @@ pub(crate) fn no_lease_in_time(
 ) -> Error {
     let count = |counted: Option<&u32>| counted.copied().unwrap_or(0);
     let discovers = count(client.sent().get(&Intent::Discover));
-    let replies: u32 = [Answer::Offer, Answer::Ack, Answer::Nak]
+    let replies: u64 = [Answer::Offer, Answer::Ack, Answer::Nak]
         .iter()
-        .map(|answer| count(client.received().get(answer)))
+        .map(|answer| u64::from(count(client.received().get(answer))))
         .sum();
-    let ignored: u32 = client.ignored().values().sum();
+    let ignored: u64 = client.ignored().values().copied().map(u64::from).sum();
     let ifname = attachment.ifname.as_str();
     let mut msg = match replies {
         0 => format!("no DHCP server answered on {ifname:?}"),
@@ -37,17 +38,30 @@ pub(crate) fn no_lease_in_time(
         " within {waited:?} ({discovers} DISCOVER sent, {replies}"
     );
     if ignored > 0 {
-        let reasons: Vec<String> = client.ignored().keys().map(ToString::to_string).collect();
-        let _ = write!(msg, ", {ignored} ignored: {}", reasons.join(", "));
+        let mut reasons: Vec<_> = client.ignored().iter().collect();
+        reasons.sort_by_key(|(_, times)| Reverse(**times));
+        let reasons: Vec<_> = reasons.iter().map(|(reason, _)| reason).collect();
+        let _ = write!(msg, ", {ignored} ignored: {}", cni::listed(&reasons, ", "));
     }
     msg.push(')');
     if let Some(trouble) = client.trouble() {
         let _ = write!(msg, "; {trouble}");
     }
-    Error::new(Code::TryAgainLater, msg).with_details(
-        "check that a DHCP server serves the parent's LAN, that its pool is not exhausted, and \
-         that the switch port or hypervisor lets this MAC address through",
-    )
+    let remedy = match client.trouble() {
+        None => {
+            "check that a DHCP server serves the parent's LAN, that its pool is not exhausted, and \
+             that the switch port or hypervisor lets this MAC address through"
+        }
+        Some(Trouble::Refused { .. }) => {
+            "see the server's log for why; where several servers serve the LAN, they must not \
+             refuse each other's leases"
+        }
+        Some(Trouble::Conflict { .. }) => {
+            "find the host with that MAC address; where it is a router that answers ARP for every \
+             address, set ipam.conflictDetection to \"off\""
+        }
+    };
+    Error::new(Code::TryAgainLater, msg).with_details(remedy)
 }
 
 /// DEL came while the ADD was under way.
@@ -84,12 +98,9 @@ pub(crate) fn other_address(
     leased: Ipv4Addr,
     promised: &[IpNetwork],
 ) -> Error {
-    let promised: Vec<String> = promised
-        .iter()
-        .map(|address| address.ip().to_string())
-        .collect();
-    let promised = promised.join(", ");
-    let msg = format!("{attachment} has the lease of {leased}, prevResult has {promised:?}");
+    let promised: Vec<_> = promised.iter().map(IpNetwork::ip).collect();
+    let promised = cni::listed(&promised, ", ");
+    let msg = format!("{attachment} has the lease of {leased}, prevResult has {promised}");
     Error::new(Code::AttachmentDiffers, msg)
         .with_details("the server changed the lease since ADD; make the pod anew")
 }
@@ -111,4 +122,79 @@ pub(crate) fn of_link(error: &link::Error) -> Error {
         }
     };
     Error::new(code, super::log::with_causes(error)).with_details(details)
+}
+
+#[cfg(test)]
+mod tests {
+    use cni::{ContainerId, IfName, NetworkName};
+    use dhcp_client::{Config, Event, Instant};
+
+    use super::*;
+
+    fn attachment() -> Attachment {
+        Attachment {
+            network: NetworkName::parse("lan").unwrap(),
+            container_id: ContainerId::parse("c0ffee").unwrap(),
+            ifname: IfName::parse("net1").unwrap(),
+        }
+    }
+
+    /// A reply in which only `wrong` is not as it should be.
+    fn reply(xid: &[u8], options: &[u8], wrong: &[(usize, u8)]) -> Vec<u8> {
+        let mut message = vec![0; 240];
+        message[..3].copy_from_slice(&[2, 1, 6]);
+        message[4..8].copy_from_slice(xid);
+        message[16..20].copy_from_slice(&[192, 0, 2, 5]);
+        message[28..34].copy_from_slice(&[2, 0, 0, 0, 0, 1]);
+        message[236..].copy_from_slice(&[99, 130, 83, 99]);
+        for (at, byte) in wrong {
+            message[*at] = *byte;
+        }
+        message.extend_from_slice(options);
+        message
+    }
+
+    #[test]
+    fn a_server_cannot_make_an_error_longer_than_a_line() {
+        let config = Config::new([2, 0, 0, 0, 0, 1]);
+        let (mut client, actions) = Client::new(config, 1, Instant::default());
+        let [dhcp_client::Action::Send(discover)] = &actions[..] else {
+            panic!("{actions:?}");
+        };
+        let xid = discover.message[4..8].to_vec();
+        let from = [54, 4, 192, 0, 2, 1];
+        let offer = [&[53, 1, 2][..], &from].concat();
+        let nonsense = [
+            vec![0; 10],
+            reply(&xid, &offer, &[(0, 1)]),
+            reply(&xid, &offer, &[(1, 6)]),
+            reply(&xid, &offer, &[(236, 0)]),
+            reply(&xid, &offer, &[(28, 9)]),
+            reply(&[0; 4], &offer, &[]),
+            reply(&xid, &from, &[]),
+            reply(&xid, &[53, 1, 9], &[]),
+            reply(&xid, &[53, 1, 2], &[]),
+            reply(&xid, &offer, &[(16, 0)]),
+            reply(&xid, &[&[51, 4, 0, 0, 0, 0][..], &offer].concat(), &[]),
+        ];
+        for payload in &nonsense {
+            client.step(Event::Received { payload }, Instant::default());
+        }
+        let words = [&[56, 255][..], &[b'x'; 255]].concat();
+        let nak = [&[53, 1, 6][..], &from, &words].concat();
+        for payload in [reply(&xid, &offer, &[]), reply(&xid, &nak, &[])] {
+            client.step(Event::Received { payload: &payload }, Instant::default());
+        }
+        let waited = Duration::from_secs(50);
+        let error = no_lease_in_time(&attachment(), &client, waited);
+        assert!(client.trouble().is_some() && client.ignored().len() == nonsense.len());
+        assert!(error.msg.len() < 300, "{}: {}", error.msg.len(), error.msg);
+    }
+
+    #[test]
+    fn a_long_result_does_not_make_a_long_error() {
+        let promised = vec!["255.255.255.255/32".parse().unwrap(); 50];
+        let error = other_address(&attachment(), Ipv4Addr::BROADCAST, &promised);
+        assert!(error.msg.len() < 300, "{}", error.msg);
+    }
 }
