@@ -162,7 +162,9 @@ impl Ipam {
                 ));
             }
             let mut value = entry.value(code, &key)?;
-            if let Some(text) = entry.from_arg.as_deref().and_then(|name| args.get(name)) {
+            // Multus names no pod by empty values; an option without a value is malformed to many servers.
+            let argument_of = |name: &String| args.get(name).filter(|text: &&str| !text.is_empty());
+            if let Some(text) = entry.from_arg.as_ref().and_then(argument_of) {
                 value = Some(argument(text, &format!("{key}.fromArg"))?);
             }
             let Some(value) = value else { continue };
@@ -177,6 +179,13 @@ impl Ipam {
             }
             provided.retain(|option| option.code != code);
             provided.push(ProvidedOption { code, value });
+        }
+        let length: usize = provided.iter().map(|option| 2 + option.value.len()).sum();
+        if length > LONGEST_PROVIDED {
+            let msg = format!(
+                "ipam.provide: {length} bytes of options; a message has room for {LONGEST_PROVIDED}"
+            );
+            return Err(Error::new(Code::InvalidConfig, msg));
         }
         Ok(provided)
     }
@@ -279,6 +288,10 @@ fn unsupported(key: &str, value: &str, remedy: &str) -> Error {
 }
 
 const LONGEST_OPTION: usize = 255;
+
+/// What the client's own options (a client identifier, a parameter request list and a host name of full
+/// length) leave of a DHCP message in one Ethernet frame.
+const LONGEST_PROVIDED: usize = 400;
 
 /// Far beyond every runtime's own limit.
 const LONGEST_TIMEOUT: Duration = Duration::from_mins(10);

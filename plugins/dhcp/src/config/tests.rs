@@ -94,6 +94,34 @@ fn an_argument_wins_over_a_value_as_in_the_reference() {
 }
 
 #[test]
+fn an_empty_argument_provides_nothing() {
+    let provide = |option| json!({"provide": [{"option": option, "fromArg": "K8S_POD_NAME"}]});
+    for option in ["host-name", "dhcp-client-identifier"] {
+        let config = resolve_with("IgnoreUnknown=1;K8S_POD_NAME=", provide(option)).unwrap();
+        assert_eq!(config.provide, [], "{option}");
+    }
+    let fallback = json!({"provide": [{"option": "60", "value": "a", "fromArg": "CLASS"}]});
+    let config = resolve_with("IgnoreUnknown=1;CLASS=", fallback).unwrap();
+    assert_eq!(config.provide[0].value, b"a");
+}
+
+#[test]
+fn more_options_than_a_message_holds_are_refused() {
+    let provide = |count: u8| -> Vec<_> {
+        let option = |code: u8| json!({"option": code.to_string(), "value": "x".repeat(98)});
+        (150..150 + count).map(option).collect()
+    };
+    assert!(resolve(json!({"provide": provide(4)})).is_ok());
+    let error = resolve(json!({"provide": provide(5)})).unwrap_err();
+    assert_eq!(error.code, Code::InvalidConfig);
+    assert!(
+        error.msg.starts_with("ipam.provide: 500 bytes"),
+        "{}",
+        error.msg
+    );
+}
+
+#[test]
 fn identity_follows_the_pod_or_the_link() {
     let args = "IgnoreUnknown=1;K8S_POD_NAMESPACE=shop;K8S_POD_NAME=web-0";
     let config = resolve_with(args, json!({"clientID": "pod"})).unwrap();
