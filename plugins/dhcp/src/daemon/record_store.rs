@@ -3,15 +3,19 @@
 //! A file is written beside its place and renamed into it, so that a crash leaves the old one or the
 //! new one. It is not synced to disk: a crash of the node takes the pods along.
 
+use std::collections::BTreeSet;
 use std::ffi::OsStr;
-use std::fs::{self, DirBuilder, OpenOptions};
+use std::fmt::Display;
+use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Read as _, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
 use cni::Attachment;
+use nix::libc;
 use serde::Deserialize;
 
+use super::log;
 use super::record::{Record, VERSION};
 use crate::record_file::{self, DELETED, SUFFIX};
 
@@ -71,57 +75,62 @@ impl RecordStore {
     }
 
     /// Reads the records of this boot. Those of an earlier one are removed, those that make no sense
-    /// set aside, those of a newer format left alone.
+    /// set aside, those of a newer format left alone, and so is what cannot be read: one file must not
+    /// keep the daemon from all the others.
     pub(crate) fn load(&self) -> Result<Records, Error> {
         let error = |source| Error {
             path: self.directory.clone(),
             source,
         };
-        let mut records = Records::default();
+        let mut live = Vec::new();
+        let mut marked = BTreeSet::new();
         for entry in fs::read_dir(&self.directory).map_err(error)? {
             let path = entry.map_err(error)?.path();
             let name = path.file_name().unwrap_or_default();
             if ends_with(name, TEMPORARY) {
-                remove(&path)?;
+                log_failure(remove(&path));
             } else if ends_with(name, SUFFIX) {
-                records.live.extend(self.read(&path, SUFFIX)?);
+                match self.read(&path, SUFFIX) {
+                    Some(record) => live.push(record),
+                    // DEL may have come for it since its name was read.
+                    None => drop(marked.insert(path.with_extension(MARKED))),
+                }
             } else if ends_with(name, DELETED) {
-                records.deleted.extend(self.read(&path, DELETED)?);
+                marked.insert(path);
             }
         }
-        Ok(records)
+        let deleted: Vec<Record> = marked
+            .iter()
+            .filter_map(|path| self.read(path, DELETED))
+            .collect();
+        live.retain(|record| {
+            let is_of = |deleted: &Record| deleted.attachment == record.attachment;
+            !deleted.iter().any(is_of)
+        });
+        Ok(Records { live, deleted })
     }
 
-    fn read(&self, path: &Path, suffix: &str) -> Result<Option<Record>, Error> {
-        let unreadable = |why: &dyn std::fmt::Display| {
-            tracing::error!("setting the lease record {} aside: {why}", path.display());
-            let mut aside = path.as_os_str().to_owned();
-            aside.push(ASIDE);
-            fs::rename(path, aside)
-                .map(|()| None)
-                .map_err(|source| Error {
-                    path: path.to_owned(),
-                    source,
-                })
+    /// Reads a record that can be used; what becomes of one that cannot is only logged.
+    fn read(&self, path: &Path, suffix: &str) -> Option<Record> {
+        let json = match contents(path) {
+            Ok(json) => json,
+            Err(missing) if missing.kind() == io::ErrorKind::NotFound => return None,
+            Err(error) => {
+                tracing::error!("cannot read the lease record {}: {error}", path.display());
+                return None;
+            }
         };
-        let mut json = Vec::new();
-        let file = fs::File::open(path);
-        let read = file.and_then(|file| file.take(LONGEST).read_to_end(&mut json));
-        read.map_err(|source| Error {
-            path: path.to_owned(),
-            source,
-        })?;
         let head: Head = match serde_json::from_slice(&json) {
             Ok(head) => head,
-            Err(error) => return unreadable(&error),
+            Err(error) => return set_aside(path, &error),
         };
         if head.boot_id != self.boot_id {
             tracing::info!(
                 "dropping the lease record {} of an earlier boot",
                 path.display()
             );
-            remove(path)?;
-            return Ok(None);
+            log_failure(remove(path));
+            return None;
         }
         if head.version != VERSION {
             let version = head.version;
@@ -129,16 +138,16 @@ impl RecordStore {
                 "leaving the lease record {} of version {version} alone",
                 path.display()
             );
-            return Ok(None);
+            return None;
         }
         match serde_json::from_slice::<Record>(&json) {
             Ok(record)
                 if record_file::path_of(&self.directory, &record.attachment, suffix) == path =>
             {
-                Ok(Some(record))
+                Some(record)
             }
-            Ok(record) => unreadable(&format_args!("it is about {}", record.attachment)),
-            Err(error) => unreadable(&error),
+            Ok(record) => set_aside(path, &format_args!("it is about {}", record.attachment)),
+            Err(error) => set_aside(path, &error),
         }
     }
 
@@ -166,6 +175,37 @@ pub(crate) struct Records {
 struct Head {
     version: u32,
     boot_id: String,
+}
+
+fn contents(path: &Path) -> io::Result<Vec<u8>> {
+    // A FIFO must not make the daemon wait for who writes to it.
+    let file = File::options()
+        .read(true)
+        .custom_flags(libc::O_NONBLOCK)
+        .open(path)?;
+    if !file.metadata()?.is_file() {
+        return Err(io::Error::other("it is no file"));
+    }
+    let mut json = Vec::new();
+    file.take(LONGEST).read_to_end(&mut json)?;
+    Ok(json)
+}
+
+fn set_aside(path: &Path, why: &dyn Display) -> Option<Record> {
+    tracing::error!("setting the lease record {} aside: {why}", path.display());
+    let mut aside = path.as_os_str().to_owned();
+    aside.push(ASIDE);
+    log_failure(fs::rename(path, aside).map_err(|source| Error {
+        path: path.to_owned(),
+        source,
+    }));
+    None
+}
+
+fn log_failure(outcome: Result<(), Error>) {
+    if let Err(error) = outcome {
+        tracing::error!("cannot tidy up: {}", log::with_causes(&error));
+    }
 }
 
 fn write(path: &Path, record: &Record) -> io::Result<()> {
@@ -203,6 +243,8 @@ pub(crate) struct Error {
 
 const BOOT_ID: &str = "/proc/sys/kernel/random/boot_id";
 const TEMPORARY: &str = ".json.new";
+/// The extension that makes a name end in [`DELETED`] instead of [`SUFFIX`].
+const MARKED: &str = "json.deleted";
 const ASIDE: &str = ".unreadable";
 
 /// Far beyond any record.

@@ -169,3 +169,49 @@ fn a_deleted_record_is_told_apart_and_removed_with_the_attachments() {
     store.remove(&attachment).unwrap();
     assert!(names(&store).is_empty());
 }
+
+#[test]
+fn what_is_no_readable_file_costs_no_other_record() {
+    let (_directory, store) = store();
+    let good = record(&store, "c0ffee");
+    store.save(&good).unwrap();
+    fs::create_dir(store.directory.join("a.json")).unwrap();
+    fs::create_dir(store.directory.join("b.json.new")).unwrap();
+    std::os::unix::fs::symlink("/nowhere", store.directory.join("c.json")).unwrap();
+    nix::unistd::mkfifo(
+        &store.directory.join("d.json"),
+        nix::sys::stat::Mode::S_IRWXU,
+    )
+    .unwrap();
+    assert_eq!(store.load().unwrap().live, [good]);
+}
+
+#[test]
+fn a_record_that_del_marks_while_it_is_looked_for_is_not_missed() {
+    let (_directory, store) = store();
+    let gone = record(&store, "c0ffee");
+    store.save(&gone).unwrap();
+    // As when a name is read before the rename and opened after it.
+    fs::rename(
+        store.path_of(&gone.attachment),
+        store.deleted_path_of(&gone.attachment),
+    )
+    .unwrap();
+    std::os::unix::fs::symlink("/nowhere", store.path_of(&gone.attachment)).unwrap();
+    let records = store.load().unwrap();
+    assert_eq!((records.live, records.deleted), (Vec::new(), vec![gone]));
+}
+
+#[test]
+fn a_record_found_under_both_names_is_deleted() {
+    let (_directory, store) = store();
+    let both = record(&store, "c0ffee");
+    store.save(&both).unwrap();
+    fs::copy(
+        store.path_of(&both.attachment),
+        store.deleted_path_of(&both.attachment),
+    )
+    .unwrap();
+    let records = store.load().unwrap();
+    assert_eq!((records.live, records.deleted), (Vec::new(), vec![both]));
+}
