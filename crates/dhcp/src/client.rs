@@ -54,6 +54,7 @@ pub struct Client {
     sent: BTreeMap<Intent, u32>,
     received: BTreeMap<Answer, u32>,
     ignored: BTreeMap<Ignored, u32>,
+    repeated: u32,
 }
 
 /// What a state sees of an event. A deadline is one that is due, an answer one that passed every
@@ -88,7 +89,7 @@ impl Client {
     #[must_use]
     pub fn new(config: Config, seed: u64, now: Instant) -> (Self, Vec<Action>) {
         let mut config = config;
-        let start = mem::take(&mut config.start);
+        let (start, waits) = (mem::take(&mut config.start), config.waits);
         let hint = config
             .requested_address
             .or(message::requested_address(&config.extra_options));
@@ -106,12 +107,14 @@ impl Client {
             sent: BTreeMap::new(),
             received: BTreeMap::new(),
             ignored: BTreeMap::new(),
+            repeated: 0,
         };
         let mut turn = Turn {
             now,
             actions: Vec::new(),
         };
         client.phase = match start {
+            start if waits => client.wait(start, &mut turn),
             Start::Fresh => client.discover(&mut turn),
             Start::Address(address) => client.reclaim(address, &mut turn),
             Start::Reboot(lease) => client.verify(lease, &mut turn),
@@ -172,6 +175,12 @@ impl Client {
     #[must_use]
     pub fn sent(&self) -> &BTreeMap<Intent, u32> {
         &self.sent
+    }
+
+    /// Returns how many of the messages sent had no answer the time before, renewals left out.
+    #[must_use]
+    pub fn repeated(&self) -> u32 {
+        self.repeated
     }
 
     /// Returns how many answers of each kind were taken in.

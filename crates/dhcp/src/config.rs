@@ -35,6 +35,10 @@ pub struct Config {
     pub conflict: ConflictDetection,
     /// Where the client starts.
     pub start: Start,
+    /// Whether the first message waits for an [`Event::LinkUp`](crate::Event::LinkUp) or
+    /// [`Event::Renew`](crate::Event::Renew), for callers that start many clients at once. The end of
+    /// a lease that is held does not wait.
+    pub waits: bool,
     /// An address to ask for in DISCOVER; the server is free to offer another.
     pub requested_address: Option<Ipv4Addr>,
 }
@@ -53,6 +57,7 @@ impl Config {
             broadcast: Broadcast::Auto,
             conflict: ConflictDetection::Fast,
             start: Start::Fresh,
+            waits: false,
             requested_address: None,
         }
     }

@@ -17,7 +17,8 @@ impl Client {
         match input {
             Input::Deadline => self.discover(turn),
             Input::LinkUp | Input::Renew => {
-                state.discover_at = state.discover_at.min(self.soonest(turn.now));
+                let soonest = self.soonest(turn.now);
+                state.discover_at = Some(state.discover_at.map_or(soonest, |at| at.min(soonest)));
                 Phase::Init(state)
             }
             Input::Reply(_) | Input::Probed { .. } | Input::LinkDown => Phase::Init(state),
@@ -153,7 +154,7 @@ impl Client {
             return self.discover(turn);
         }
         Phase::Init(Init {
-            discover_at: turn.now + wait,
+            discover_at: Some(turn.now + wait),
         })
     }
 

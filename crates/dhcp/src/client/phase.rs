@@ -52,7 +52,8 @@ pub(super) enum Phase {
 
 #[derive(Debug)]
 pub(super) struct Init {
-    pub(super) discover_at: Instant,
+    /// `None` until somebody says so.
+    pub(super) discover_at: Option<Instant>,
 }
 
 #[derive(Debug)]
@@ -86,7 +87,8 @@ pub(super) struct Probing {
 #[derive(Debug)]
 pub(super) struct InitReboot {
     pub(super) tenure: Tenure,
-    /// When to ask even if the carrier has not come back; `None` for a lease without end.
+    /// When to ask even if the carrier has not come back; `None` for a lease without end, and for a
+    /// client that was started to wait.
     pub(super) reboot_at: Option<Instant>,
 }
 
@@ -188,7 +190,7 @@ impl Phase {
 
     pub(super) fn deadline(&self) -> Option<Instant> {
         match self {
-            Self::Init(state) => Some(state.discover_at),
+            Self::Init(state) => state.discover_at,
             Self::Selecting(state) => Some(state.exchange.retry_at),
             Self::Requesting(state) => Some(state.exchange.retry_at),
             Self::Reclaiming(state) => Some(state.exchange.retry_at),

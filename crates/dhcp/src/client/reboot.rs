@@ -3,9 +3,10 @@
 use std::net::Ipv4Addr;
 
 use super::hold::{conflict, is_over, lose};
-use super::phase::{Bound, InitReboot, Phase, Probed, Reclaiming, Tenure, Verifying};
+use super::phase::{Bound, Init, InitReboot, Phase, Probed, Reclaiming, Tenure, Verifying};
 use super::timing::elapsed;
 use super::{Client, Input, Turn};
+use crate::config::Start;
 use crate::event::{Destination, Unbound};
 use crate::lease::Lease;
 use crate::message::Message;
@@ -145,6 +146,36 @@ impl Client {
             return self.reboot(tenure, turn);
         }
         Phase::Bound(Bound { tenure, renew_at })
+    }
+
+    /// INIT or INIT-REBOOT until somebody says to go on; BOUND as long as a lease needs nothing.
+    pub(super) fn wait(&mut self, start: Start, turn: &mut Turn) -> Phase {
+        let init = Phase::Init(Init { discover_at: None });
+        let (lease, needs_nothing) = match start {
+            Start::Fresh => return init,
+            Start::Address(address) => {
+                self.hint = Some(address);
+                return init;
+            }
+            Start::Reboot(lease) => (lease, false),
+            Start::Resume(lease) => {
+                let t1 = lease.t1();
+                (lease, t1.is_none_or(|t1| turn.now < t1))
+            }
+        };
+        if needs_nothing {
+            return self.resume(lease, turn);
+        }
+        let tenure = self.tenure(lease);
+        if is_over(&tenure, turn) {
+            self.hint = Some(tenure.lease.address);
+            lose(tenure, Unbound::Expired, turn);
+            return init;
+        }
+        Phase::InitReboot(InitReboot {
+            tenure,
+            reboot_at: None,
+        })
     }
 
     /// Asks at once whether a lease in use still holds.

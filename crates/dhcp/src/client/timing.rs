@@ -36,6 +36,9 @@ impl Client {
 
     /// Counts one more transmission of an acquisition and sets the time of the next.
     pub(super) fn retransmit(&mut self, exchange: &mut Exchange, now: Instant) {
+        if exchange.sends > 0 {
+            self.repeated = self.repeated.saturating_add(1);
+        }
         exchange.sends = exchange.sends.saturating_add(1);
         exchange.broadcast = match self.broadcast {
             Broadcast::Auto => exchange.broadcast || exchange.sends >= AUTO_BROADCAST_FROM,

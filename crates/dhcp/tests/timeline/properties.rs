@@ -108,10 +108,12 @@ fn configs() -> impl Strategy<Value = Config> {
         Just(ConflictDetection::Strict)
     ];
     let broadcasts = prop_oneof![Just(Broadcast::Auto), Just(Broadcast::Always)];
-    (starts, conflicts, broadcasts).prop_map(|(start, conflict, broadcast)| Config {
+    let waits = prop::bool::weighted(0.2);
+    (starts, conflicts, broadcasts, waits).prop_map(|(start, conflict, broadcast, waits)| Config {
         start,
         conflict,
         broadcast,
+        waits,
         ..config()
     })
 }
@@ -319,6 +321,8 @@ proptest! {
         for happening in &happenings {
             world.happens(happening);
         }
+        // Whoever had it wait has it go on some time.
+        world.happens(&Happening::Renew);
         world.sends.clear();
         for _ in 0..200 {
             world.happens(&Happening::Deadline);

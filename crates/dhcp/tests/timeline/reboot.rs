@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use dhcp_client::{Config, Event, Lease, Start, State};
+use dhcp_client::{Config, Event, Instant, Lease, Start, State, Times};
 
-use crate::script::{ADDRESS, OTHER_SERVER, Timeline, ack, config, nak, offer};
+use crate::script::{ADDRESS, OTHER_SERVER, Timeline, ack, config, instant, nak, offer};
 
 const REBOOT: &str = "REBOOT 192.0.2.7";
 const RENEW: &str = "RENEW 192.0.2.7 at 192.0.2.1";
@@ -183,4 +183,71 @@ fn a_carrier_lost_during_a_renewal_is_verified_when_it_is_back() {
         t.gets(ack(), &[]);
         assert_eq!(t.client.state(), State::InitReboot);
     }
+}
+
+#[test]
+fn a_client_that_waits_says_nothing_until_it_is_told_to() {
+    for (start, first) in [
+        (Start::Fresh, "DISCOVER"),
+        (Start::Address(ADDRESS), "DISCOVER 192.0.2.7"),
+        (Start::Reboot(lease()), REBOOT),
+        (Start::Resume(late()), REBOOT),
+    ] {
+        let config = Config {
+            waits: true,
+            ..starting(start)
+        };
+        let mut t = Timeline::start(config, &[]);
+        t.silent_until(300.0);
+        t.event(Event::LinkUp, &[first]);
+        assert_eq!(t.client.repeated(), 0);
+        t.at(300.8..=301.2, &[first]);
+        assert_eq!(t.client.repeated(), 1);
+    }
+}
+
+#[test]
+fn a_lease_that_is_held_ends_in_time_though_its_client_waits() {
+    let waiting = |start| Config {
+        waits: true,
+        ..starting(start)
+    };
+    let mut t = Timeline::start(waiting(Start::Resume(late())), &[]);
+    t.at(
+        1600.0..=1600.0,
+        &["UNBIND 192.0.2.7: Expired", "DISCOVER 192.0.2.7"],
+    );
+
+    let mut over = late();
+    over.times = over.times.map(|times| Times {
+        expiry: instant(0.0),
+        ..times
+    });
+    let mut t = Timeline::start(waiting(Start::Resume(over)), &["UNBIND 192.0.2.7: Expired"]);
+    t.silent_until(300.0);
+    t.event(Event::Renew, &["DISCOVER 192.0.2.7"]);
+}
+
+#[test]
+fn a_record_that_needs_nothing_does_not_wait() {
+    let config = Config {
+        waits: true,
+        ..starting(Start::Resume(lease()))
+    };
+    let mut t = Timeline::start(config, &[]);
+    assert_eq!(t.client.state(), State::Bound);
+    t.at(1620.0..=1800.0, &[RENEW]);
+}
+
+/// A lease of an hour that began 2000 s ago.
+fn late() -> Lease {
+    let ago = |at: Instant| at - Duration::from_secs(2000);
+    let mut lease = lease();
+    lease.acquired_at = ago(lease.acquired_at);
+    lease.times = lease.times.map(|times| Times {
+        t1: ago(times.t1),
+        t2: ago(times.t2),
+        expiry: ago(times.expiry),
+    });
+    lease
 }
