@@ -16,9 +16,11 @@ mod decode;
 mod error;
 pub mod link;
 pub mod route;
+mod watch;
 
 pub use address::{Address, NewAddress};
 pub use connection::Netlink;
 pub use error::Error;
 pub use link::{Link, LinkChange, Macvlan, MacvlanMode, NewMacvlan, Outside};
 pub use route::{KernelRoute, NewRoute, RouteFilter};
+pub use watch::{LinkNews, LinkWatch};

@@ -14,3 +14,4 @@ mod comparing;
 mod links;
 mod node;
 mod routes;
+mod watching;
