@@ -111,6 +111,9 @@ fn a_lease_asked_for_when_the_daemon_was_killed_is_given_back() {
         (release.ciaddr, release.address(54)),
         (bed.lan.address(77), Some(bed.lan.router()))
     );
+    daemon
+        .log()
+        .wait_for(|line| line.contains("released"), Deadline::secs(5));
     assert_eq!(records(&bed.node), [""; 0]);
 }
 

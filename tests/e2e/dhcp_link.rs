@@ -1,7 +1,7 @@
 //! The pod's link under a lease: its routes, its MTU, its carrier, and what others do to it.
 
 use serde_json::json;
-use testbed::server::{Dnsmasq, DnsmasqOptions};
+use testbed::server::{Dnsmasq, DnsmasqOptions, Message, MessageType};
 use testbed::{Attachment, Bed, Daemon, Deadline, Pod, Sniffer, not_run, observe, suite, wiring};
 
 use crate::granting::Granting;
@@ -170,5 +170,108 @@ fn an_mtu_that_is_unwanted_or_absurd_is_ignored() {
         attachment.add();
         assert_eq!(mtu(&pod), expected, "{given} {keys}");
         attachment.check();
+    }
+}
+
+#[test]
+fn a_flushed_address_comes_back_long_before_the_renewal() {
+    if reference_does_not() {
+        return;
+    }
+    let bed = Bed::new();
+    let _granting = Granting::start(&bed, [7200, 3600, 6300]);
+    let daemon = Daemon::start(&bed.node, &[]);
+    let pod = bed.node.pod("pod");
+    Attachment::new(&pod, macvlan_dhcp()).add();
+    let made_by_add = routes(&pod);
+    await_lifetime(&pod);
+    pod.enter(|| wiring::delete_address("net1", bed.lan.address(77).into(), 24));
+    assert!(routes(&pod).is_empty());
+    daemon
+        .log()
+        .wait_for(|line| line.contains("putting it back"), Deadline::secs(10));
+    await_true("the address is back", || {
+        addresses(&pod) == ["192.168.50.77/24"] && routes(&pod) == made_by_add
+    });
+}
+
+#[test]
+fn a_carrier_that_was_away_has_the_lease_verified_at_once() {
+    if reference_does_not() {
+        return;
+    }
+    let bed = Bed::new();
+    let granting = Granting::start(&bed, [7200, 3600, 6300]);
+    let daemon = Daemon::start(&bed.node, &[]);
+    let pods: Vec<_> = ["kept", "moved"].map(|name| bed.node.pod(name)).into();
+    let mut attachments: Vec<_> = pods
+        .iter()
+        .map(|pod| Attachment::new(pod, macvlan_dhcp()))
+        .collect();
+    attachments[0].add();
+    granting.grant().address = bed.lan.address(78);
+    attachments[1].add();
+    for pod in &pods {
+        await_lifetime(pod);
+    }
+    let verified = |message: &Message| {
+        message.kind() == Some(MessageType::Request)
+            && message.ciaddr.is_unspecified()
+            && message.option(54).is_none()
+    };
+    bed.lan.unplug(bed.node.port());
+    daemon.log().wait_for(
+        |line| line.contains("carrier lost") && line.contains("leases=2"),
+        Deadline::secs(5),
+    );
+    assert!(!granting.server.received().iter().any(verified));
+    let mark = daemon.log().mark();
+    bed.lan.replug(bed.node.port());
+    let back = Deadline::secs(2);
+    let _both = granting.server.wait_until(verified, 2, back);
+    // The server has .78 for everybody now.
+    daemon
+        .log()
+        .wait_after(mark, |line| line.contains("renewed 192.168.50.78/24"), back);
+    daemon
+        .log()
+        .wait_after(mark, |line| line.contains("lost 192.168.50.77/24"), back);
+    attachments[1].check();
+}
+
+#[test]
+fn a_link_that_was_deleted_is_noticed_and_its_lease_released() {
+    if reference_does_not() {
+        return;
+    }
+    let bed = Bed::new();
+    let granting = Granting::start(&bed, [7200, 3600, 6300]);
+    let _daemon = Daemon::start(&bed.node, &[]);
+    let pod = bed.node.pod("pod");
+    Attachment::new(&pod, macvlan_dhcp()).add();
+    pod.enter(|| wiring::delete("net1"));
+    let release = granting
+        .server
+        .wait_for(MessageType::Release, 1, Deadline::secs(12));
+    assert_eq!(release.ciaddr, bed.lan.address(77));
+}
+
+/// Waits until the daemon has told the kernel how long the address lasts.
+fn await_lifetime(pod: &Pod) {
+    await_true("the address has a lifetime", || {
+        let objects = pod.enter(|| observe::address_objects("net1"));
+        let valid = objects
+            .first()
+            .and_then(|address| address["valid_life_time"].as_u64());
+        valid.is_some_and(|seconds| seconds < u64::from(u32::MAX))
+    });
+}
+
+/// Looks again and again: nothing tells of what is waited for.
+#[track_caller]
+fn await_true(what: &str, is_so: impl Fn() -> bool) {
+    let deadline = Deadline::secs(10);
+    while !is_so() {
+        assert!(!deadline.passed(), "not in time: {what}");
     }
 }

@@ -22,7 +22,7 @@ pub(crate) struct Grant {
 /// A running server.
 pub(crate) struct Granting {
     grant: Arc<Mutex<Grant>>,
-    _server: ScriptedServer,
+    pub(crate) server: ScriptedServer,
 }
 
 impl Granting {
@@ -45,10 +45,7 @@ impl Granting {
                 .into_iter()
                 .collect()
         });
-        Self {
-            grant,
-            _server: server,
-        }
+        Self { grant, server }
     }
 
     /// What is given from now on.

@@ -21,12 +21,14 @@ mod log;
 mod mtu;
 mod node;
 mod outcome;
+mod pace;
 mod pid_file;
 mod probing;
 mod record;
 mod record_store;
 mod result;
 mod timer;
+mod uplinks;
 
 use std::ffi::OsString;
 use std::io;
@@ -43,6 +45,7 @@ use listener::Claim;
 use node::Node;
 use pid_file::PidFile;
 use record_store::RecordStore;
+use uplinks::Uplinks;
 
 /// Runs the daemon until SIGTERM or SIGINT.
 pub(crate) fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
@@ -77,7 +80,8 @@ fn serve(flags: &Flags) -> Result<(), Error> {
         let adopted = records.load()?;
         let node = Node::new(root, records, flags)?;
         let listener = claim.listen()?;
-        let mut event_loop = EventLoop::new(flags, node, &listener, signals)?;
+        let uplinks = Uplinks::watch()?;
+        let mut event_loop = EventLoop::new(flags, node, uplinks, &listener, signals)?;
         event_loop.adopt(adopted);
         let activated = listener.is_inherited();
         tracing::info!(socket = %socket.display(), activated, "ready");
@@ -114,6 +118,8 @@ enum Error {
     PidFile(#[from] pid_file::Error),
     #[error(transparent)]
     RecordStore(#[from] record_store::Error),
+    #[error(transparent)]
+    Uplinks(#[from] uplinks::Error),
     #[error("the event loop cannot run")]
     Io(#[from] io::Error),
 }

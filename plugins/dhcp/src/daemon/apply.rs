@@ -54,6 +54,19 @@ pub(crate) fn refresh(
     Ok(Found::Present)
 }
 
+/// Makes sure that the link is there, and looks for `address` on it.
+pub(crate) fn look(
+    link: &PodLink,
+    address: Option<Ipv4Network>,
+    node: &Node,
+) -> Result<Found, link::Error> {
+    let Visit { mut netlink, .. } = link.open(&node.root)?;
+    match address {
+        Some(address) if !has(&mut netlink, link, IpNetwork::V4(address))? => Ok(Found::Absent),
+        Some(_) | None => Ok(Found::Present),
+    }
+}
+
 /// Makes the link have what `change.new` says in place of `change.old`; a link that is not ours, and
 /// does not have the old address, is left alone.
 pub(crate) fn change(link: &PodLink, change: &Change, node: &Node) -> Result<Found, link::Error> {

@@ -33,6 +33,7 @@ pub(crate) fn of(config: &LeaseConfig, mac: MacAddr, node: &Node) -> Config {
             lease_config::ConflictDetection::Fast => ConflictDetection::Fast,
             lease_config::ConflictDetection::Strict => ConflictDetection::Strict,
         },
+        waits: true,
         ..Config::new(mac.octets())
     }
 }

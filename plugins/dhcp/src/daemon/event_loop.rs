@@ -18,11 +18,13 @@ use super::listener::Listener;
 use super::node::{Node, now};
 use super::record_store::Records;
 use super::timer::Timer;
+use super::uplinks::Uplinks;
 
 /// Everything the daemon waits for, and the leases it does it for.
 pub(crate) struct EventLoop {
     leases: Leases,
     timer: Timer,
+    uplinks: Uplinks,
     listener: UnixListener,
     connections: JoinSet<io::Result<()>>,
     messages: mpsc::Receiver<Message>,
@@ -40,6 +42,7 @@ impl EventLoop {
     pub(crate) fn new(
         flags: &Flags,
         node: Node,
+        uplinks: Uplinks,
         listener: &Listener,
         signals: Signals,
     ) -> io::Result<Self> {
@@ -47,6 +50,7 @@ impl EventLoop {
         Ok(Self {
             leases: Leases::new(node),
             timer: Timer::new()?,
+            uplinks,
             listener: UnixListener::from_std(listener.socket().try_clone()?)?,
             connections: JoinSet::new(),
             messages,
@@ -85,6 +89,11 @@ impl EventLoop {
                 ready = self.leases.node().arrivals.ready() => {
                     for number in ready? {
                         self.leases.on_packets(number, now());
+                    }
+                }
+                changes = self.uplinks.changes() => {
+                    for change in changes.map_err(io::Error::other)? {
+                        self.leases.on_uplink(change, now());
                     }
                 }
                 Some(message) = self.messages.recv() => self.leases.on_message(message, now()),

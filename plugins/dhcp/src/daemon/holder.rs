@@ -4,6 +4,7 @@ mod acting;
 mod keeping;
 mod pod;
 mod stage;
+mod turn;
 mod waiting;
 
 use cni::{Attachment, Code, Error};
@@ -54,7 +55,7 @@ pub(crate) struct Holder {
 }
 
 impl Holder {
-    /// Starts to ask for a lease on behalf of `adder`.
+    /// Makes ready to ask for a lease on behalf of `adder`, when it is this holder's turn.
     pub(crate) fn start(
         id: u64,
         request: AddRequest,
@@ -297,6 +298,9 @@ impl Holder {
                     Code::TryAgainLater,
                     format!("cannot reach the LAN on {ifname:?}: {fault}"),
                 )
+            }
+            None if self.client.sent().is_empty() => {
+                outcome::others_first(&self.attachment, waited)
             }
             None => outcome::no_lease_in_time(&self.attachment, &self.client, waited),
         };

@@ -3,8 +3,10 @@
 //! Everything here runs to its end before the next thing starts, so that the verbs of one attachment
 //! follow one another without a lock.
 
+mod rounds;
+mod turns;
+
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::Duration;
 
 use cni::{Attachment, ContainerId, Error, IfName, NetworkName};
 use dhcp_client::Instant;
@@ -15,9 +17,11 @@ use super::holder::{Adder, Holder};
 use super::link::PodLink;
 use super::node::{Node, Socket};
 use super::outcome;
+use super::pace::Pace;
 use super::record::Record;
 use super::record_store::Records;
 use crate::protocol::{AddRequest, Reply, Request};
+use rounds::Rounds;
 
 /// The leases, by a number that is never used again.
 pub(crate) struct Leases {
@@ -27,8 +31,9 @@ pub(crate) struct Leases {
     /// The holder of each attachment. A released one is not here, though an answer may be on its way.
     attached: BTreeMap<Attachment, u64>,
     deadlines: BTreeSet<(Instant, u64)>,
-    /// When to look for pods that have gone without a DEL.
-    next_round: Instant,
+    /// The pace on each LAN, by the node's link to it; one for all whose link to it is not known.
+    paces: BTreeMap<Option<u32>, Pace>,
+    rounds: Rounds,
     next_id: u64,
 }
 
@@ -39,7 +44,8 @@ impl Leases {
             holders: BTreeMap::new(),
             attached: BTreeMap::new(),
             deadlines: BTreeSet::new(),
-            next_round: Instant::default(),
+            paces: BTreeMap::new(),
+            rounds: Rounds::default(),
             next_id: 0,
         }
     }
@@ -56,17 +62,25 @@ impl Leases {
             self.release(&attachment, now);
         }
         for record in live {
-            self.adopt_one(record, now);
+            let id = self.adopt_one(record, now);
+            if self
+                .holders
+                .get(&id)
+                .is_some_and(|holder| holder.is_to_ask())
+            {
+                self.await_turn(id, now);
+            }
         }
     }
 
-    fn adopt_one(&mut self, record: Record, now: Instant) {
+    fn adopt_one(&mut self, record: Record, now: Instant) -> u64 {
         let id = self.next_id;
         self.next_id += 1;
         self.attached.insert(record.attachment.clone(), id);
         self.holders
             .insert(id, Box::new(Holder::adopt(id, record, now, &self.node)));
-        self.with(id, |_, _| {});
+        self.with(id, now, |_, _| {});
+        id
     }
 
     pub(crate) fn node(&self) -> &Node {
@@ -81,8 +95,8 @@ impl Leases {
     /// When [`on_time`](Self::on_time) has something to do.
     pub(crate) fn deadline(&self) -> Option<Instant> {
         let first = self.deadlines.first().map(|(deadline, _)| *deadline);
-        let round = (!self.holders.is_empty()).then_some(self.next_round);
-        first.into_iter().chain(round).min()
+        let round = (!self.holders.is_empty()).then_some(self.rounds.deadline());
+        [first, round, self.next_turn()].into_iter().flatten().min()
     }
 
     /// Does what was due by now.
@@ -93,26 +107,16 @@ impl Leases {
             .map(|(_, id)| *id)
             .collect();
         for id in due {
-            self.with(id, |holder, node| holder.on_time(now, node));
+            self.with(id, now, |holder, node| holder.on_time(now, node));
         }
+        self.give_turns(now);
         self.make_round(now);
-    }
-
-    /// Looks for pods that have gone without a DEL.
-    fn make_round(&mut self, now: Instant) {
-        if now < self.next_round {
-            return;
-        }
-        self.next_round = now + ROUND;
-        for id in self.holders.keys().copied().collect::<Vec<_>>() {
-            self.with(id, |holder, node| holder.look_for_pod(now, node));
-        }
     }
 
     /// Takes the packets that have come for socket `number`.
     pub(crate) fn on_packets(&mut self, number: u64, now: Instant) {
         let (socket, id) = Socket::of_number(number);
-        self.with(id, |holder, node| match socket {
+        self.with(id, now, |holder, node| match socket {
             Socket::Dhcp => holder.on_answers(now, node),
             Socket::Arp => holder.on_arp(now, node),
         });
@@ -168,7 +172,7 @@ impl Leases {
     /// Ends every ADD under way. Bound leases are left alone.
     pub(crate) fn stop(&mut self, now: Instant) {
         for id in self.holders.keys().copied().collect::<Vec<_>>() {
-            self.with(id, |holder, node| {
+            self.with(id, now, |holder, node| {
                 holder.cancel_add(&outcome::stopping(), now, node);
             });
         }
@@ -195,7 +199,7 @@ impl Leases {
                 .get(&id)
                 .is_some_and(|holder| holder.is_on(&link));
             if same {
-                self.with(id, |holder, node| holder.join(adder, now, node));
+                self.with(id, now, |holder, node| holder.join(adder, now, node));
                 return;
             }
             tracing::warn!(attachment = %request.attachment, "its link was made anew; releasing the old lease");
@@ -207,12 +211,13 @@ impl Leases {
         let holder = Holder::start(id, request, link, adder, now, &self.node);
         self.holders.insert(id, Box::new(holder));
         self.attached.insert(attachment, id);
-        self.with(id, |_, _| {});
+        self.with(id, now, |_, _| {});
+        self.await_turn(id, now);
     }
 
     fn release(&mut self, attachment: &Attachment, now: Instant) {
         if let Some(id) = self.attached.remove(attachment) {
-            self.with(id, |holder, node| holder.release(now, node));
+            self.with(id, now, |holder, node| holder.release(now, node));
         }
     }
 
@@ -256,13 +261,14 @@ impl Leases {
     }
 
     /// Lets a holder act, then notes its next turn or forgets it.
-    fn with(&mut self, id: u64, act: impl FnOnce(&mut Holder, &Node)) {
+    fn with(&mut self, id: u64, now: Instant, act: impl FnOnce(&mut Holder, &Node)) {
         let Some(holder) = self.holders.get_mut(&id) else {
             return;
         };
-        let before = holder.deadline();
+        let (before, traffic_before) = (holder.deadline(), holder.traffic());
         act(holder, &self.node);
         let (after, over) = (holder.deadline(), holder.is_over());
+        let (lan, traffic) = (holder.uplink(), holder.traffic().since(traffic_before));
         if let Some(before) = before {
             self.deadlines.remove(&(before, id));
         }
@@ -272,11 +278,12 @@ impl Leases {
         if over {
             holder.close(&self.node);
             self.holders.remove(&id);
+            if let Some(pace) = self.paces.get_mut(&lan) {
+                pace.leave(id);
+            }
         } else {
             self.deadlines.extend(after.map(|after| (after, id)));
         }
+        self.note(lan, traffic, now);
     }
 }
-
-/// How long a pod may be gone unnoticed. A thousand leases make a round of about a millisecond.
-const ROUND: Duration = Duration::from_secs(30);

@@ -69,7 +69,7 @@ impl PodLink {
             ifname,
             index: link.index,
             mac,
-            parent: link.parent,
+            parent: uplink(&link),
             mtu: Some(link.mtu),
         })
     }
@@ -183,6 +183,17 @@ pub(crate) struct Visit {
     pub(crate) mtu: u32,
 }
 
+/// The link of the node that a pod's link stands on. The other end of a pair is none: it leads into the
+/// pod, and not to a LAN.
+fn uplink(link: &netlink::Link) -> Option<u32> {
+    let is_paired = link
+        .kind
+        .as_deref()
+        .is_some_and(|kind| PAIRED.contains(&kind));
+    link.parent
+        .filter(|_| link.parent_nsid.is_some() && !is_paired)
+}
+
 /// Opens the namespace at `path` and makes sure that it is `id`.
 fn reopen(root: &HostRoot, path: &Path, id: NetnsId) -> Result<Netns, Error> {
     let unreachable = |source| Error::Unreachable {
@@ -201,6 +212,9 @@ fn reopen(root: &HostRoot, path: &Path, id: NetnsId) -> Result<Netns, Error> {
         })
     }
 }
+
+/// Kinds of links whose `IFLA_LINK` is their other end.
+const PAIRED: [&str; 3] = ["veth", "netkit", "vxcan"];
 
 /// Why a link cannot be used.
 #[derive(Debug, thiserror::Error)]

@@ -64,6 +64,16 @@ pub(crate) fn no_lease_in_time(
     Error::new(Code::TryAgainLater, msg).with_details(remedy)
 }
 
+/// So many others were ahead that no server was asked.
+pub(crate) fn others_first(attachment: &Attachment, waited: Duration) -> Error {
+    let ifname = attachment.ifname.as_str();
+    let msg = format!(
+        "no lease on {ifname:?} within {waited:?}: too many other pods ask for theirs on the same LAN"
+    );
+    Error::new(Code::TryAgainLater, msg)
+        .with_details("make ipam.timeout longer, or see why the DHCP server answers so slowly")
+}
+
 /// DEL came while the ADD was under way.
 pub(crate) fn deleted_meanwhile(attachment: &Attachment) -> Error {
     Error::new(

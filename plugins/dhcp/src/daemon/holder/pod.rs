@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use dhcp_client::{Instant, Lease};
+use ipnetwork::Ipv4Network;
 
 use super::Holder;
 use crate::daemon::apply::{self, Found};
@@ -85,6 +86,31 @@ impl Holder {
         }
     }
 
+    /// Makes sure that the pod's link is still there, and that it has the address that it had.
+    pub(crate) fn look_into_pod(&mut self, now: Instant, node: &Node) {
+        let _entered = self.enter_span();
+        match apply::look(&self.link, self.address_to_find(now), node) {
+            Ok(Found::Absent) => {
+                self.put_back(now, node);
+            }
+            Err(error) if error.is_final() => self.fail(&error, now, node),
+            // What makes a look fail will make more than that fail, and be told then.
+            Ok(Found::Present) | Err(_) => {}
+        }
+    }
+
+    /// The address that has to be on the link. At the very end of a lease the kernel may have been the
+    /// first to remove it.
+    fn address_to_find(&self, now: Instant) -> Option<Ipv4Network> {
+        let lease = self.client.lease()?;
+        let is_ours = self.config.on_address_change == OnAddressChange::Apply
+            && self.stage.pod().is_some_and(|pod| pod.seen);
+        let lasts = lease
+            .expiry()
+            .is_none_or(|expiry| now + NEARLY_OVER < expiry);
+        (is_ours && lasts).then(|| lease.network())
+    }
+
     /// Puts the lease's address back on the pod's link, if it was there once. Returns whether it is
     /// there now.
     pub(super) fn put_back(&mut self, now: Instant, node: &Node) -> bool {
@@ -145,6 +171,9 @@ pub(super) fn without_options(lease: &Lease) -> Lease {
 fn lifetime(lease: &Lease, now: Instant) -> Option<Duration> {
     lease.expiry().map(|expiry| expiry.duration_since(now))
 }
+
+/// The kernel counts in seconds.
+const NEARLY_OVER: Duration = Duration::from_secs(2);
 
 const FIRST_LOOK: Duration = Duration::from_secs(1);
 
