@@ -16,6 +16,7 @@ mod dhcp_crashes;
 mod dhcp_daemon;
 mod dhcp_lease;
 mod dhcp_link;
+mod dhcp_out_of_reach;
 mod faults;
 mod granting;
 mod host_local;

@@ -287,6 +287,7 @@ impl Client {
         let transmit = Transmit {
             message: message.encode(header, &self.identity),
             to,
+            attempt: exchange.sends,
         };
         turn.actions.push(Action::Send(transmit));
         count(&mut self.sent, message.intent());

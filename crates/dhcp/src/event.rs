@@ -85,6 +85,9 @@ pub struct Transmit {
     pub message: Vec<u8>,
     /// Where it goes.
     pub to: Destination,
+    /// How often its question has been asked without an answer, this time included; 0 for a message
+    /// that asks nothing.
+    pub attempt: u32,
 }
 
 /// Where a message goes.

@@ -85,8 +85,9 @@ impl Exchange {
             self.udp
                 .insert(namespace.run(|| udp::open_client(ifname, from))??)
         };
-        socket.send_to(message, (to, SERVER_PORT))?;
-        Ok(())
+        let sent = socket.send_to(message, (to, SERVER_PORT));
+        sent.map(drop)
+            .map_err(|source| link::Error::Unsendable { server: to, source })
     }
 
     /// Takes the next answer, if one is there. What is no DHCP message for a client is dropped.

@@ -212,6 +212,8 @@ impl Holder {
                     self.perform(actions, now, node);
                 }
                 Ok(None) => return,
+                // After DEL the runtime takes the link away.
+                Err(_) if self.is_leaving() => return self.close(node),
                 Err(error) => return self.fail(&error, now, node),
             }
         }

@@ -3,6 +3,7 @@
 //! Between two visits nothing of it is held open, since that would keep a dead pod's namespace alive.
 //! Each visit finds the namespace by its path and makes sure that it, and the link, are still the same.
 
+use std::net::Ipv4Addr;
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
@@ -240,6 +241,11 @@ pub(crate) enum Error {
     Netlink(#[from] netlink::Error),
     #[error("no socket in the pod's namespace")]
     Socket(#[from] std::io::Error),
+    #[error("the pod cannot send to {server}")]
+    Unsendable {
+        server: Ipv4Addr,
+        source: std::io::Error,
+    },
 }
 
 impl Error {
@@ -262,7 +268,8 @@ impl Error {
             | Self::NoMac { .. }
             | Self::Netns(_)
             | Self::Netlink(_)
-            | Self::Socket(_) => false,
+            | Self::Socket(_)
+            | Self::Unsendable { .. } => false,
         }
     }
 }

@@ -127,9 +127,10 @@ pub(crate) fn of_link(error: &link::Error) -> Error {
              the node's root is",
         ),
         link::Error::Missing { .. } | link::Error::NoMac { .. } => (Code::InvalidConfig, ""),
-        link::Error::Netns(_) | link::Error::Netlink(_) | link::Error::Socket(_) => {
-            (Code::Kernel, "")
-        }
+        link::Error::Netns(_)
+        | link::Error::Netlink(_)
+        | link::Error::Socket(_)
+        | link::Error::Unsendable { .. } => (Code::Kernel, ""),
     };
     Error::new(code, super::log::with_causes(error)).with_details(details)
 }

@@ -73,16 +73,12 @@ impl Holder {
         }
         self.note_request(&transmit.message, now, node);
         let sent = match self.try_send(transmit, node) {
-            Err(error) if error.is_address_missing() => {
-                if self.put_back(now, node) {
-                    self.try_send(transmit, node)
-                } else {
-                    self.send_frame(transmit, error)
-                }
+            Err(error) if error.is_address_missing() && self.put_back(now, node) => {
+                self.try_send(transmit, node)
             }
             sent => sent,
         };
-        match sent {
+        match sent.or_else(|error| self.send_frame(transmit, error)) {
             Ok(()) => {
                 self.fault = None;
                 self.listen_until = Some(now + node.answer_timeout);
@@ -98,13 +94,15 @@ impl Holder {
 
     fn try_send(&mut self, transmit: &Transmit, node: &Node) -> Result<(), link::Error> {
         // The link may go right after a RELEASE: no time for the kernel to ask who has the server's
-        // address, and nobody to send it again.
-        let station = self.server_station.filter(|_| self.is_leaving());
+        // address, and nobody to send it again. A renewal goes by the pod's routes first, since the
+        // server may have moved, and then past them, since they may lead elsewhere.
+        let past_routes = self.is_leaving() || transmit.attempt.is_multiple_of(2);
+        let station = self.server_station.filter(|_| past_routes);
         let exchange = match &mut self.exchange {
             Some(exchange) => exchange,
             closed @ None => closed.insert(Exchange::open(self.id, &self.link, node)?),
         };
-        let Transmit { message, to } = transmit;
+        let Transmit { message, to, .. } = transmit;
         let Destination::Unicast { server, from } = *to else {
             return exchange.broadcast(message);
         };
@@ -114,13 +112,15 @@ impl Holder {
         }
     }
 
-    /// Sends from an address that the link does not have, as where a virtual machine behind it does.
+    /// Sends what the pod itself may not: its firewall forbids it, or a virtual machine behind the link
+    /// has the address.
     fn send_frame(&self, transmit: &Transmit, error: link::Error) -> Result<(), link::Error> {
         let Destination::Unicast { server, from } = transmit.to else {
             return Err(error);
         };
         match (&self.exchange, self.server_station) {
-            (Some(exchange), Some(station)) => {
+            (Some(exchange), Some(station)) if !error.is_final() => {
+                tracing::debug!("{}; sending past it", log::with_causes(&error));
                 exchange.send_frame(station, from, server, &transmit.message)
             }
             (Some(_) | None, _) => Err(error),
