@@ -57,10 +57,14 @@ pub(crate) fn describe(value: &Value) -> String {
 /// Returns text that a user gave, quoted, escaped, and cut where it is long.
 #[must_use]
 pub fn quoted(text: &str) -> String {
-    match text.char_indices().nth(QUOTED_CHARS) {
-        None => format!("{text:?}"),
-        Some((end, _)) => format!("{:?}…", text.get(..end).unwrap_or_default()),
+    let mut room = QUOTED_CHARS;
+    for (end, c) in text.char_indices() {
+        let Some(left) = room.checked_sub(c.escape_debug().count()) else {
+            return format!("{:?}…", text.get(..end).unwrap_or_default());
+        };
+        room = left;
     }
+    format!("{text:?}")
 }
 
 /// Returns things of which there may be many, the first few by name and the others by number.
@@ -77,5 +81,22 @@ pub fn listed<T: Display>(things: &[T], separator: &str) -> String {
 /// As many things as a message of one line has room for.
 const NAMED_THINGS: usize = 3;
 
-/// As many characters of a user's text as a message of one line has room for.
+/// As many characters of a user's text, escapes included, as a message of one line has room for.
 const QUOTED_CHARS: usize = 80;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn quoted_text_is_short_however_much_there_is_to_escape() {
+        assert_eq!(quoted("it is \"so\""), r#""it is \"so\"""#);
+        let fits = "x".repeat(QUOTED_CHARS);
+        assert_eq!(quoted(&fits), format!("{fits:?}"));
+        assert_eq!(quoted(&"x".repeat(QUOTED_CHARS + 1)), format!("{fits:?}…"));
+        for c in ['\u{7f}', '\u{10ffff}', '"', '\n', 'é'] {
+            let length = quoted(&c.to_string().repeat(1000)).chars().count();
+            assert!(length <= QUOTED_CHARS + 3, "{c:?}: {length}");
+        }
+    }
+}
