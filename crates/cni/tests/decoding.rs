@@ -154,6 +154,11 @@ fn a_fault_is_reported_with_its_place_and_code() {
             "mtu: expected a number from 0 to 65535, found number 1.5",
         ),
         (
+            json!({"mtu": 1e300}),
+            Code::Decode,
+            "mtu: expected a number from 0 to 65535, found number 1e300",
+        ),
+        (
             json!({"mtu": 65536}),
             Code::InvalidConfig,
             "mtu: number 65536 is not allowed, expected a number from 0 to 65535",

@@ -181,7 +181,8 @@ fn describe(found: &Unexpected<'_>) -> String {
         Unexpected::Bool(value) => format!("boolean {value}"),
         Unexpected::Unsigned(value) => format!("number {value}"),
         Unexpected::Signed(value) => format!("number {value}"),
-        Unexpected::Float(value) => format!("number {value}"),
+        // With an exponent where it is large, as it was written.
+        Unexpected::Float(value) => format!("number {value:?}"),
         Unexpected::Char(value) => format!("string {:?}", value.to_string()),
         Unexpected::Str(value) => format!("string {}", quoted(value)),
         Unexpected::Unit | Unexpected::Option => "null".into(),
