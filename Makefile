@@ -50,6 +50,23 @@ bench: packages build ## Time these plugins and the Go plugins in one interleave
 	$(CARGO) build --locked -p bench
 	$(PRIVATE) target/debug/bench --ours bin --reference $(GO_PLUGINS) $(BENCH_FLAGS)
 
+# No LTO: a fuzzer is built more often than it is shipped. The rest is explained in fuzz/README.md.
+FUZZ_TARGETS ?= $(sort $(basename $(notdir $(wildcard fuzz/fuzz_targets/*.rs))))
+FUZZ_SECONDS ?= 60
+FUZZ := RUSTC_BOOTSTRAP=1 CARGO_PROFILE_RELEASE_LTO=off CARGO_PROFILE_RELEASE_CODEGEN_UNITS=16 $(CARGO) fuzz
+
+.PHONY: fuzz
+fuzz: ## Look for inputs that break a fuzz target, FUZZ_SECONDS for each of FUZZ_TARGETS
+	@$(CARGO) fuzz --version >/dev/null 2>&1 || \
+	    { echo "cargo-fuzz is not installed: cargo install cargo-fuzz" >&2; exit 1; }
+	@command -v c++ >/dev/null || { echo "no C++ compiler, which libFuzzer needs: install g++" >&2; exit 1; }
+	@for target in $(FUZZ_TARGETS); do \
+	    mkdir -p target/fuzz/corpus/$$target && \
+	    $(FUZZ) run --sanitizer none --target-dir target/fuzz $$target \
+	        target/fuzz/corpus/$$target fuzz/corpus/$$target -- -max_total_time=$(FUZZ_SECONDS) \
+	        -max_len=1500 -timeout=5 || exit 1; \
+	done
+
 .PHONY: lint
 lint: ## Check formatting, lints and, where cargo-deny is installed, dependencies
 	$(CARGO) fmt --all --check

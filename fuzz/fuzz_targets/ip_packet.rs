@@ -1,0 +1,3 @@
+//! Drives [`fuzz::ip_packet`].
+#![cfg_attr(fuzzing, no_main)]
+fuzz::entry!(ip_packet);

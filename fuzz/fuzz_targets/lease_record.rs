@@ -1,0 +1,3 @@
+//! Drives [`fuzz::lease_record`].
+#![cfg_attr(fuzzing, no_main)]
+fuzz::entry!(lease_record);

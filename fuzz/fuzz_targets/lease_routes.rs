@@ -1,0 +1,3 @@
+//! Drives [`fuzz::lease_routes`].
+#![cfg_attr(fuzzing, no_main)]
+fuzz::entry!(lease_routes);
