@@ -6,6 +6,7 @@
 mod apply;
 mod arrivals;
 mod asked;
+mod claims;
 mod client_config;
 mod closer;
 mod connection;

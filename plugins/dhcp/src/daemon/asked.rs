@@ -39,6 +39,17 @@ pub(crate) fn lease_of(message: &[u8], now: Instant) -> Option<Lease> {
     })
 }
 
+/// The address that `message` gives back, and the server it is given back to, if it is a RELEASE.
+pub(crate) fn released(message: &[u8]) -> Option<(Ipv4Addr, Ipv4Addr)> {
+    let options = message.get(OPTIONS..)?;
+    if option(options, MESSAGE_TYPE)? != [RELEASE] {
+        return None;
+    }
+    let address = message.get(CIADDR)?.first_chunk::<4>()?;
+    let server = option(options, SERVER_IDENTIFIER)?.first_chunk::<4>()?;
+    Some((Ipv4Addr::from(*address), Ipv4Addr::from(*server)))
+}
+
 /// The value of an option in a message of our own making.
 fn option(mut options: &[u8], wanted: u8) -> Option<&[u8]> {
     loop {
@@ -60,6 +71,10 @@ fn option(mut options: &[u8], wanted: u8) -> Option<&[u8]> {
 const OPTIONS: usize = 240;
 /// RFC 2132 §9.6: DHCPREQUEST.
 const REQUEST: u8 = 3;
+/// RFC 2132 §9.6: DHCPRELEASE.
+const RELEASE: u8 = 7;
+/// RFC 2131 §2: where `ciaddr` is.
+const CIADDR: std::ops::Range<usize> = 12..16;
 const PAD: u8 = 0;
 const REQUESTED_ADDRESS: u8 = 50;
 const MESSAGE_TYPE: u8 = 53;
@@ -101,5 +116,16 @@ mod tests {
             );
         }
         assert_eq!(lease_of(&[], Instant::default()), None);
+    }
+
+    #[test]
+    fn a_release_names_address_and_server() {
+        let mut release = message(&[53, 1, 7, 54, 4, 192, 0, 2, 1, 255]);
+        release[12..16].copy_from_slice(&[192, 0, 2, 5]);
+        let named = (Ipv4Addr::new(192, 0, 2, 5), Ipv4Addr::new(192, 0, 2, 1));
+        assert_eq!(released(&release), Some(named));
+        release[242] = 4;
+        assert_eq!(released(&release), None);
+        assert_eq!(released(&message(&[53, 1, 7, 255])), None);
     }
 }

@@ -12,6 +12,7 @@ use dhcp_client::{Answer, Client, Event, Instant, ProbeOutcome, State};
 use ipnetwork::IpNetwork;
 use tracing::span::EnteredSpan;
 
+use super::claims::Identity;
 use super::exchange::Exchange;
 use super::link::PodLink;
 use super::node::Node;
@@ -30,6 +31,8 @@ pub(crate) struct Holder {
     attachment: Attachment,
     config: LeaseConfig,
     link: PodLink,
+    /// What the server knows the client by.
+    identity: Identity,
     client: Client,
     /// Open while an answer may come.
     exchange: Option<Exchange>,
@@ -71,6 +74,7 @@ impl Holder {
             ..
         } = request;
         let client_config = client_config::of(&config, link.mac(), node);
+        let identity = Identity::of(&client_config, link.parent());
         let (client, actions) = Client::new(client_config, fastrand::u64(..), now);
         let within = config.timeout().unwrap_or(node.patience);
         let mut holder = Self {
@@ -78,6 +82,7 @@ impl Holder {
             attachment,
             config,
             link,
+            identity,
             client,
             exchange: None,
             listen_until: None,
@@ -136,6 +141,11 @@ impl Holder {
             probing.close(node);
         }
         self.stop_listening(node);
+    }
+
+    /// Leaves the leases that it has claimed to others.
+    pub(crate) fn forget_claims(&self, node: &Node) {
+        node.claims.forget(self.identity, self.id);
     }
 
     fn stop_listening(&mut self, node: &Node) {
@@ -250,6 +260,7 @@ impl Holder {
         if let Some(waiting) = self.waiting.take() {
             waiting.fail(&outcome::deleted_meanwhile(&self.attachment));
         }
+        self.note_release(node);
         self.step(Event::Release, now, node);
         self.forget(node);
     }

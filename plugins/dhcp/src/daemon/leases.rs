@@ -56,27 +56,28 @@ impl Leases {
         let Records { live, deleted } = records;
         let (live, unfinished): (Vec<_>, Vec<_>) =
             live.into_iter().partition(|record| record.asked.is_none());
-        for record in deleted.into_iter().chain(unfinished) {
-            let attachment = record.attachment.clone();
-            self.adopt_one(record, now);
-            self.release(&attachment, now);
-        }
         for record in live {
+            let attachment = record.attachment.clone();
             let id = self.adopt_one(record, now);
-            if self
-                .holders
-                .get(&id)
-                .is_some_and(|holder| holder.is_to_ask())
-            {
+            let Some(holder) = self.holders.get(&id) else {
+                continue;
+            };
+            let is_to_ask = holder.is_to_ask();
+            self.attached.insert(attachment, id);
+            if is_to_ask {
                 self.await_turn(id, now);
             }
+        }
+        // Those that live on claim their leases first, so that none of them is released.
+        for record in deleted.into_iter().chain(unfinished) {
+            let id = self.adopt_one(record, now);
+            self.with(id, now, |holder, node| holder.release(now, node));
         }
     }
 
     fn adopt_one(&mut self, record: Record, now: Instant) -> u64 {
         let id = self.next_id;
         self.next_id += 1;
-        self.attached.insert(record.attachment.clone(), id);
         self.holders
             .insert(id, Box::new(Holder::adopt(id, record, now, &self.node)));
         self.with(id, now, |_, _| {});
@@ -276,6 +277,7 @@ impl Leases {
             self.attached.remove(holder.attachment());
         }
         if over {
+            holder.forget_claims(&self.node);
             holder.close(&self.node);
             self.holders.remove(&id);
             if let Some(pace) = self.paces.get_mut(&lan) {

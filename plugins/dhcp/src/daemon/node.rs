@@ -7,6 +7,7 @@ use std::time::Duration;
 use dhcp_client::Instant;
 
 use super::arrivals::Arrivals;
+use super::claims::Claims;
 use super::closer::Closer;
 use super::flags::Flags;
 use super::host_root::HostRoot;
@@ -18,6 +19,7 @@ pub(crate) struct Node {
     pub(crate) arrivals: Arrivals,
     pub(crate) closer: Closer,
     pub(crate) records: RecordStore,
+    pub(crate) claims: Claims,
     /// How long to listen for an answer before the sockets are closed again.
     pub(crate) answer_timeout: Duration,
     /// How long an ADD may take that does not say itself.
@@ -33,6 +35,7 @@ impl Node {
             arrivals: Arrivals::new()?,
             closer: Closer::start()?,
             records,
+            claims: Claims::default(),
             answer_timeout: flags.timeout,
             patience: flags.resend_timeout,
             broadcast: flags.broadcast,

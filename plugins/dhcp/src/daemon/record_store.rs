@@ -68,6 +68,15 @@ impl RecordStore {
             })
     }
 
+    /// Marks the record of an attachment, if there is one, as that of a lease to release.
+    pub(crate) fn mark_deleted(&self, attachment: &Attachment) -> Result<(), Error> {
+        let path = self.path_of(attachment);
+        match fs::rename(&path, self.deleted_path_of(attachment)) {
+            Err(source) if source.kind() != io::ErrorKind::NotFound => Err(Error { path, source }),
+            Ok(()) | Err(_) => Ok(()),
+        }
+    }
+
     /// Removes the record of an attachment, if there is one.
     pub(crate) fn remove(&self, attachment: &Attachment) -> Result<(), Error> {
         remove(&self.path_of(attachment))?;

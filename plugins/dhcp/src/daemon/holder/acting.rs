@@ -12,7 +12,7 @@ use super::stage::Stage;
 use crate::daemon::exchange::{self, Exchange};
 use crate::daemon::node::Node;
 use crate::daemon::probing::Probing;
-use crate::daemon::{link, log, outcome, record_store, result};
+use crate::daemon::{asked, link, log, outcome, record_store, result};
 use crate::protocol::Reply;
 
 impl Holder {
@@ -68,6 +68,9 @@ impl Holder {
     }
 
     fn send(&mut self, transmit: &Transmit, now: Instant, node: &Node) {
+        if self.gives_back_anothers(&transmit.message, node) {
+            return tracing::info!("not released: the lease has been asked for again since");
+        }
         if self.gone {
             return self.send_from_node(transmit, node);
         }
@@ -90,6 +93,11 @@ impl Holder {
                 self.fail(&error, now, node);
             }
         }
+    }
+
+    fn gives_back_anothers(&self, message: &[u8], node: &Node) -> bool {
+        asked::released(message)
+            .is_some_and(|(address, _)| node.claims.are_anothers(self.identity, address, self.id))
     }
 
     fn try_send(&mut self, transmit: &Transmit, node: &Node) -> Result<(), link::Error> {
@@ -129,7 +137,7 @@ impl Holder {
 
     /// Sends the last words of a pod that is gone through the parent of its link.
     fn send_from_node(&self, transmit: &Transmit, node: &Node) {
-        let Destination::Unicast { server, from } = transmit.to else {
+        let Some((from, server)) = asked::released(&transmit.message) else {
             return;
         };
         let Some((parent, station)) = self.link.parent().zip(self.server_station) else {
@@ -154,6 +162,7 @@ impl Holder {
     }
 
     fn bind(&mut self, lease: &Lease, now: Instant, node: &Node) {
+        node.claims.make(self.identity, lease.address, self.id);
         if self.stage.is_attached() {
             self.change_pod(Some(lease), now, node);
             self.save_or_log(node);
@@ -201,6 +210,7 @@ impl Holder {
     }
 
     fn update(&mut self, old: &Lease, new: &Lease, now: Instant, node: &Node) {
+        node.claims.make(self.identity, new.address, self.id);
         self.change_pod(Some(new), now, node);
         self.save_or_log(node);
         let server = new.server_id;

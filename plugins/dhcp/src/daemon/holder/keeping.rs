@@ -4,6 +4,7 @@ use dhcp_client::{Client, Instant, Start};
 
 use super::Holder;
 use super::stage::{PodSide, Stage};
+use crate::daemon::claims::Identity;
 use crate::daemon::link::PodLink;
 use crate::daemon::node::Node;
 use crate::daemon::record::{Record, VERSION};
@@ -32,12 +33,14 @@ impl Holder {
             (None, Some(address)) => Start::Address(address),
             (None, None) => Start::Fresh,
         };
+        let identity = Identity::of(&client_config, link.parent());
         let (client, actions) = Client::new(client_config, fastrand::u64(..), now);
         let mut holder = Self {
             id,
             attachment,
             config,
             link,
+            identity,
             client,
             exchange: None,
             listen_until: None,
@@ -56,6 +59,9 @@ impl Holder {
             pod,
         };
         let _entered = holder.enter_span();
+        if let Some(address) = last_address {
+            node.claims.make(identity, address, id);
+        }
         match holder.link.open(&node.root) {
             Ok(_) => {
                 tracing::info!("going on with the lease of an earlier daemon");
@@ -101,9 +107,11 @@ impl Holder {
 
     /// Writes down a lease that is about to be asked for.
     pub(super) fn note_request(&mut self, message: &[u8], now: Instant, node: &Node) {
-        if let Stage::Asking { asked } = &mut self.stage
-            && let Some(lease) = asked::lease_of(message, now)
-        {
+        let Some(lease) = asked::lease_of(message, now) else {
+            return;
+        };
+        node.claims.make(self.identity, lease.address, self.id);
+        if let Stage::Asking { asked } = &mut self.stage {
             *asked = Some(lease);
             self.save_or_log(node);
         }
@@ -116,6 +124,15 @@ impl Holder {
                 "{}; a restart would lose this lease",
                 log::with_causes(&error)
             );
+        }
+    }
+
+    /// Has the next daemon release the lease, should this one not come to it.
+    pub(super) fn note_release(&mut self, node: &Node) {
+        if self.recorded
+            && let Err(error) = node.records.mark_deleted(&self.attachment)
+        {
+            tracing::error!("cannot mark as deleted: {}", log::with_causes(&error));
         }
     }
 

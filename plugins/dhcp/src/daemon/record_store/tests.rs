@@ -156,11 +156,8 @@ fn a_deleted_record_is_told_apart_and_removed_with_the_attachments() {
     let record = record(&store, "c0ffee");
     store.save(&record).unwrap();
     let attachment = attachment("c0ffee");
-    fs::rename(
-        store.path_of(&attachment),
-        store.deleted_path_of(&attachment),
-    )
-    .unwrap();
+    store.mark_deleted(&attachment).unwrap();
+    store.mark_deleted(&attachment).unwrap();
     let expected = Records {
         live: Vec::new(),
         deleted: vec![record],
