@@ -506,13 +506,13 @@ fn systemds_socket_is_used_and_left_in_place() {
     assert_eq!(status().error().code, 50);
 }
 
-fn network(name: &str, ipam: Value) -> Value {
+pub(crate) fn network(name: &str, ipam: Value) -> Value {
     let ipam = with(json!({"type": "dhcp"}), ipam);
     json!({"cniVersion": "1.0.0", "name": name, "type": "dhcp", "ipam": ipam})
 }
 
 /// The IPAM plugin alone, on a link that is there.
-fn ipam(pod: &Pod, verb: &str) -> Invocation {
+pub(crate) fn ipam(pod: &Pod, verb: &str) -> Invocation {
     ipam_with(pod, verb, json!({}))
 }
 
@@ -529,7 +529,7 @@ fn ipam_on(pod: &Pod, verb: &str, name: &str, keys: Value) -> Invocation {
 }
 
 /// Makes the link that an interface plugin would have made.
-fn link_in(pod: &Pod) {
+pub(crate) fn link_in(pod: &Pod) {
     pod.node().enter(|| {
         wiring::create_macvlan("parked", "eth1");
         wiring::move_to("parked", pod.path());

@@ -12,6 +12,7 @@
 
 mod awkward_servers;
 mod dhcp_changes;
+mod dhcp_concurrency;
 mod dhcp_crashes;
 mod dhcp_daemon;
 mod dhcp_lease;

@@ -84,6 +84,24 @@ impl Log {
         }
     }
 
+    /// Waits until all lines together are as `wanted`; says whether they are.
+    #[must_use]
+    pub fn wait_until(&self, wanted: impl Fn(&[String]) -> bool, deadline: Deadline) -> bool {
+        let mut lines = self.lock();
+        while !wanted(&lines.lines) {
+            if deadline.passed() {
+                return false;
+            }
+            lines = self
+                .shared
+                .1
+                .wait_timeout(lines, deadline.remaining())
+                .expect("the log's writer is alive")
+                .0;
+        }
+        true
+    }
+
     /// Waits for a line after `mark`; says why there was none.
     pub(crate) fn await_line(
         &self,

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::net::Ipv4Addr;
+use std::time::Duration;
 
 use super::message::{Message, MessageType};
 use super::scripted::{Reply, ScriptedServer};
@@ -20,6 +21,8 @@ pub struct PlainServer {
     lease: u32,
     renewal: Option<u32>,
     options: Vec<(u8, Vec<u8>)>,
+    delays: Vec<Duration>,
+    answered: usize,
 }
 
 impl PlainServer {
@@ -34,6 +37,8 @@ impl PlainServer {
             lease: 3600,
             renewal: None,
             options: vec![(3, router.clone()), (6, router)],
+            delays: Vec::new(),
+            answered: 0,
         }
     }
 
@@ -55,14 +60,27 @@ impl PlainServer {
         self
     }
 
+    /// Has each answer wait for one of these, in turn.
+    pub fn delays(mut self, delays: &[Duration]) -> Self {
+        self.delays = delays.to_vec();
+        self
+    }
+
     /// Starts serving; the log has a line for each message received and sent.
     #[must_use]
-    pub fn start(self, lan: &Lan) -> (ScriptedServer, Log) {
+    pub fn start(mut self, lan: &Lan) -> (ScriptedServer, Log) {
         let log = Log::default();
         let writer = log.clone();
         let mut leases = BTreeMap::new();
         let server = ScriptedServer::start(lan, move |message| {
-            self.answer(message, &mut leases, &writer)
+            let answers = self.answer(message, &mut leases, &writer);
+            let delay = self.delays.get(self.answered % self.delays.len().max(1));
+            let delay = delay.copied().unwrap_or_default();
+            self.answered += answers.len();
+            answers
+                .into_iter()
+                .map(|answer| answer.after(delay))
+                .collect()
         });
         (server, log)
     }
