@@ -141,32 +141,31 @@ impl Client {
     /// Goes on with a lease in use: BOUND as long as it needs nothing.
     pub(super) fn resume(&mut self, lease: Lease, turn: &mut Turn) -> Phase {
         let tenure = self.tenure(lease);
-        let renew_at = tenure.due.map(|due| due.renew_at);
-        if renew_at.is_some_and(|renew_at| renew_at <= turn.now) {
-            return self.reboot(tenure, turn);
+        if needs_nothing(&tenure, turn) {
+            bound(tenure)
+        } else {
+            self.reboot(tenure, turn)
         }
-        Phase::Bound(Bound { tenure, renew_at })
     }
 
     /// INIT or INIT-REBOOT until somebody says to go on; BOUND as long as a lease needs nothing.
     pub(super) fn wait(&mut self, start: Start, turn: &mut Turn) -> Phase {
         let init = Phase::Init(Init { discover_at: None });
-        let (lease, needs_nothing) = match start {
+        let tenure = match start {
             Start::Fresh => return init,
             Start::Address(address) => {
                 self.hint = Some(address);
                 return init;
             }
-            Start::Reboot(lease) => (lease, false),
+            Start::Reboot(lease) => self.tenure(lease),
             Start::Resume(lease) => {
-                let t1 = lease.t1();
-                (lease, t1.is_none_or(|t1| turn.now < t1))
+                let tenure = self.tenure(lease);
+                if needs_nothing(&tenure, turn) {
+                    return bound(tenure);
+                }
+                tenure
             }
         };
-        if needs_nothing {
-            return self.resume(lease, turn);
-        }
-        let tenure = self.tenure(lease);
         if is_over(&tenure, turn) {
             self.hint = Some(tenure.lease.address);
             lose(tenure, Unbound::Expired, turn);
@@ -216,6 +215,16 @@ impl Client {
             renew_at: Some(renew_at),
         })
     }
+}
+
+/// Whether this client's T1, which may come before the server's, is ahead.
+fn needs_nothing(tenure: &Tenure, turn: &Turn) -> bool {
+    tenure.due.is_none_or(|due| turn.now < due.renew_at)
+}
+
+fn bound(tenure: Tenure) -> Phase {
+    let renew_at = tenure.due.map(|due| due.renew_at);
+    Phase::Bound(Bound { tenure, renew_at })
 }
 
 /// REQUESTs of a former address before a DISCOVER: three seconds.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use dhcp_client::{Config, Event, Instant, Lease, Start, State, Times};
+use dhcp_client::{Client, Config, Event, Instant, Lease, Start, State, Times};
 
 use crate::script::{ADDRESS, OTHER_SERVER, Timeline, ack, config, instant, nak, offer};
 
@@ -237,6 +237,24 @@ fn a_record_that_needs_nothing_does_not_wait() {
     let mut t = Timeline::start(config, &[]);
     assert_eq!(t.client.state(), State::Bound);
     t.at(1620.0..=1800.0, &[RENEW]);
+}
+
+/// A client's own T1 may be up to a tenth before the server's.
+#[test]
+fn a_record_close_to_its_t1_waits_like_one_past_it() {
+    for seed in 0..50 {
+        let config = Config {
+            waits: true,
+            ..starting(Start::Resume(lease()))
+        };
+        let (client, actions) = Client::new(config, seed, instant(1700.0));
+        assert_eq!(actions, [], "seed {seed}");
+        let state = client.state();
+        assert!(
+            matches!(state, State::Bound | State::InitReboot),
+            "seed {seed}: {state:?}"
+        );
+    }
 }
 
 /// A lease of an hour that began 2000 s ago.
