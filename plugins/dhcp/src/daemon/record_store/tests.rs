@@ -89,6 +89,28 @@ fn names_tell_people_the_attachment_and_collide_for_no_two() {
     assert_eq!(store.load().unwrap().live.len(), 3);
 }
 
+/// Version 1 as it was first released. What changes the format has to go on reading this.
+#[test]
+fn records_of_version_1_stay_readable() {
+    let (_directory, store) = store();
+    let text = include_str!("../../../tests/fixtures/record-1.json");
+    let mut written: serde_json::Value = serde_json::from_str(text).unwrap();
+    written["bootId"] = store.boot_id().into();
+    let path = store.path_of(&attachment("pod0"));
+    fs::write(&path, written.to_string()).unwrap();
+    let [record] = &store.load().unwrap().live[..] else {
+        panic!("the record is not read");
+    };
+    assert_eq!(serde_json::to_value(record).unwrap(), written);
+    // What the first daemons did not write.
+    written.as_object_mut().unwrap().remove("seen");
+    written.as_object_mut().unwrap().remove("asked");
+    written["link"].as_object_mut().unwrap().remove("mtu");
+    written["lease"].as_object_mut().unwrap().remove("options");
+    fs::write(&path, written.to_string()).unwrap();
+    assert_eq!(store.load().unwrap().live.len(), 1);
+}
+
 #[test]
 fn records_of_another_boot_are_dropped() {
     let (_directory, store) = store();
