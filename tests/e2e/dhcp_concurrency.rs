@@ -136,6 +136,9 @@ impl World {
         let delays = [0, 30, 0, 5, 0, 0, 12].map(Duration::from_millis);
         let (server, log) = PlainServer::new(&bed.lan).delays(&delays).start(&bed.lan);
         let daemon = Daemon::start(&bed.node, &[]);
+        daemon
+            .log()
+            .wait_for(|line| line.contains("ready"), Deadline::secs(10));
         let pods = (0..SLOTS).map(|slot| {
             let pod = bed.node.pod(&format!("pod{slot}"));
             link_in(&pod);

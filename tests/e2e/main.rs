@@ -16,6 +16,7 @@ mod dhcp_concurrency;
 mod dhcp_crashes;
 mod dhcp_daemon;
 mod dhcp_lease;
+mod dhcp_lifecycle;
 mod dhcp_link;
 mod dhcp_out_of_reach;
 mod faults;
