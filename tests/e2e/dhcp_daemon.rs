@@ -506,6 +506,36 @@ fn systemds_socket_is_used_and_left_in_place() {
     assert_eq!(status().error().code, 50);
 }
 
+#[test]
+fn a_daemon_on_systemds_socket_leaves_the_leases_of_a_living_one_alone() {
+    if reference_cannot() {
+        return;
+    }
+    let activate = "/usr/bin/systemd-socket-activate";
+    if !std::path::Path::new(activate).exists() {
+        return not_run("systemd-socket-activate is not installed");
+    }
+    let bed = Bed::new();
+    let _living = Daemon::start(&bed.node, &[]);
+    let program = suite().directory().join("dhcp").display().to_string();
+    let arguments = ["-l", "/run/activated.sock", &program, "daemon"].map(str::to_owned);
+    let process = bed
+        .node
+        .enter(|| testbed::Process::start(activate, &arguments));
+    process
+        .log()
+        .wait_for(|line| line.contains("Listening"), Deadline::secs(10));
+    let config = network("lan", json!({"daemonSocketPath": "/run/activated.sock"}));
+    Invocation::new(&bed.node, "dhcp", "STATUS")
+        .config(&with(config, json!({"cniVersion": "1.1.0"})))
+        .run()
+        .error();
+    process.log().wait_for(
+        |line| line.contains("another dhcp daemon already serves /run/cni/dhcp.sock"),
+        Deadline::secs(10),
+    );
+}
+
 pub(crate) fn network(name: &str, ipam: Value) -> Value {
     let ipam = with(json!({"type": "dhcp"}), ipam);
     json!({"cniVersion": "1.0.0", "name": name, "type": "dhcp", "ipam": ipam})

@@ -1,8 +1,8 @@
 //! The daemon's socket: inherited from systemd, or made here.
 //!
 //! A socket file left by a killed daemon is taken over. A live daemon's never is: it holds a lock on
-//! the file beside the socket, and a daemon without that lock (the reference's) still answers a
-//! connection.
+//! the file beside the socket, wherever it got its own from, and a daemon without that lock (the
+//! reference's) still answers a connection.
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io;
@@ -20,63 +20,67 @@ use nix::sys::stat::{Mode, umask};
 pub(crate) struct Listener {
     socket: UnixListener,
     own: Option<OwnSocket>,
+    _lock: Flock<File>,
 }
 
 /// The right to serve a socket, before anybody can connect to it.
 #[derive(Debug)]
-pub(crate) enum Claim {
-    /// systemd listens already.
-    Inherited(UnixListener),
-    /// Nobody listens, and nobody else will.
-    Own { path: PathBuf, lock: Flock<File> },
+pub(crate) struct Claim {
+    path: PathBuf,
+    /// The socket that systemd listens on already.
+    passed: Option<UnixListener>,
+    lock: Flock<File>,
 }
 
 impl Claim {
     /// Claims the socket that systemd passed, or one of our own at `path`.
+    ///
+    /// The lock is taken for either: a daemon with the other kind of socket would hold the same leases.
     pub(crate) fn stake(mut passed: ListenFd, path: &Path) -> Result<Self, Error> {
-        match passed.len() {
-            0 => {
-                let io = |source| Error::Io {
+        let passed = match passed.len() {
+            0 => None,
+            1 => passed
+                .take_unix_listener(0)
+                .map_err(Error::NotAUnixSocket)?,
+            count => return Err(Error::TooManySockets { count }),
+        };
+        if let Some(parent) = path.parent() {
+            DirBuilder::new()
+                .recursive(true)
+                .mode(0o700)
+                .create(parent)
+                .map_err(|source| Error::Io {
                     path: path.to_owned(),
                     source,
-                };
-                if let Some(parent) = path.parent() {
-                    DirBuilder::new()
-                        .recursive(true)
-                        .mode(0o700)
-                        .create(parent)
-                        .map_err(io)?;
-                }
-                let lock = lock(path)?;
-                remove_stale(path)?;
-                Ok(Self::Own {
-                    path: path.to_owned(),
-                    lock,
-                })
-            }
-            1 => {
-                let socket = passed
-                    .take_unix_listener(0)
-                    .map_err(Error::NotAUnixSocket)?;
-                Ok(Self::Inherited(
-                    socket.ok_or(Error::TooManySockets { count: 0 })?,
-                ))
-            }
-            count => Err(Error::TooManySockets { count }),
+                })?;
         }
+        let lock = lock(path)?;
+        if passed.is_none() {
+            remove_stale(path)?;
+        }
+        Ok(Self {
+            path: path.to_owned(),
+            passed,
+            lock,
+        })
     }
 
     /// Listens.
     pub(crate) fn listen(self) -> Result<Listener, Error> {
-        let listener = match self {
-            Self::Inherited(socket) => Listener { socket, own: None },
-            Self::Own { path, lock } => bind(path, lock)?,
+        let (socket, own) = if let Some(socket) = self.passed {
+            (socket, None)
+        } else {
+            let (socket, own) = bind(self.path)?;
+            (socket, Some(own))
         };
-        listener
-            .socket
+        socket
             .set_nonblocking(true)
             .map_err(Error::NotAUnixSocket)?;
-        Ok(listener)
+        Ok(Listener {
+            socket,
+            own,
+            _lock: self.lock,
+        })
     }
 }
 
@@ -93,7 +97,7 @@ impl Listener {
 
     /// Stops listening. A socket made here is unlinked, unless another has taken its place.
     pub(crate) fn close(self) -> Result<(), Error> {
-        let Some(own) = self.own else { return Ok(()) };
+        let Some(own) = &self.own else { return Ok(()) };
         if identity(&own.path).is_ok_and(|found| found == own.identity) {
             fs::remove_file(&own.path).map_err(|source| Error::Io {
                 path: own.path.clone(),
@@ -104,7 +108,13 @@ impl Listener {
     }
 }
 
-fn bind(path: PathBuf, lock: Flock<File>) -> Result<Listener, Error> {
+#[derive(Debug)]
+struct OwnSocket {
+    path: PathBuf,
+    identity: (u64, u64),
+}
+
+fn bind(path: PathBuf) -> Result<(UnixListener, OwnSocket), Error> {
     let io = |source| Error::Io {
         path: path.clone(),
         source,
@@ -115,21 +125,7 @@ fn bind(path: PathBuf, lock: Flock<File>) -> Result<Listener, Error> {
     umask(before);
     let socket = bound.map_err(io)?;
     let identity = identity(&path).map_err(io)?;
-    Ok(Listener {
-        socket,
-        own: Some(OwnSocket {
-            path,
-            identity,
-            _lock: lock,
-        }),
-    })
-}
-
-#[derive(Debug)]
-struct OwnSocket {
-    path: PathBuf,
-    identity: (u64, u64),
-    _lock: Flock<File>,
+    Ok((socket, OwnSocket { path, identity }))
 }
 
 /// Takes the lock that says a daemon serves `path`. The file stays: unlinking it would let two daemons
