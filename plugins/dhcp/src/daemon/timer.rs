@@ -2,6 +2,7 @@
 
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, RawFd};
+use std::time::Duration;
 
 use dhcp_client::Instant;
 use nix::sys::time::{TimeSpec, TimeValLike};
@@ -32,10 +33,12 @@ impl Timer {
         let Some(deadline) = deadline else {
             return Ok(self.fd.get_ref().0.unset()?);
         };
-        // All zeroes would disarm it.
-        let at = TimeSpec::from_duration(deadline.since_boot()).max(TimeSpec::nanoseconds(1));
         let flags = TimerSetTimeFlags::TFD_TIMER_ABSTIME;
-        Ok(self.fd.get_ref().0.set(Expiration::OneShot(at), flags)?)
+        Ok(self
+            .fd
+            .get_ref()
+            .0
+            .set(Expiration::OneShot(expiration(deadline)), flags)?)
     }
 
     /// Waits for the deadline.
@@ -52,5 +55,29 @@ struct BootTimer(TimerFd);
 impl AsRawFd for BootTimer {
     fn as_raw_fd(&self) -> RawFd {
         self.0.as_fd().as_raw_fd()
+    }
+}
+
+/// The kernel's word for `deadline`.
+fn expiration(deadline: Instant) -> TimeSpec {
+    let at = deadline.since_boot().min(FARTHEST);
+    // All zeroes would disarm the timer.
+    TimeSpec::from_duration(at).max(TimeSpec::nanoseconds(1))
+}
+
+/// A thousand years: what a record says must not overflow the kernel's time.
+const FARTHEST: Duration = Duration::from_hours(1000 * 365 * 24);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_deadline_beyond_the_kernels_time_is_not_one_in_the_past() {
+        let at = |since_boot| expiration(Instant::from_boot(since_boot));
+        let century = at(Duration::from_hours(100 * 365 * 24));
+        assert!(at(Duration::from_secs(u64::MAX)) > century);
+        assert!(at(Duration::MAX) > century);
+        assert_eq!(at(Duration::ZERO), TimeSpec::nanoseconds(1));
     }
 }
