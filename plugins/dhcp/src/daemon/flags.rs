@@ -33,7 +33,7 @@ pub(crate) struct Flags {
     pub(crate) state_dir: Option<PathBuf>,
 
     /// Longest time to wait for one answer before asking again
-    #[arg(long = "timeout", value_name = "DURATION", default_value = "10s", value_parser = duration::parse)]
+    #[arg(long = "timeout", value_name = "DURATION", default_value = "10s", value_parser = positive)]
     pub(crate) timeout: Duration,
 
     /// Longest pause between two attempts
@@ -41,7 +41,7 @@ pub(crate) struct Flags {
     pub(crate) resend_max: Duration,
 
     /// How long an ADD may go without a lease before it fails
-    #[arg(long = "resendtimeout", value_name = "DURATION", default_value = "50s", value_parser = duration::parse)]
+    #[arg(long = "resendtimeout", value_name = "DURATION", default_value = "50s", value_parser = positive)]
     pub(crate) resend_timeout: Duration,
 
     /// Ask servers to answer by broadcast, unless a network says otherwise
@@ -94,6 +94,15 @@ fn absolute(text: &str) -> Result<PathBuf, String> {
         Ok(path)
     } else {
         Err("the path must be absolute".to_owned())
+    }
+}
+
+/// A daemon that listens for no time at all would never get an answer.
+fn positive(text: &str) -> Result<Duration, String> {
+    match duration::parse(text) {
+        Ok(Duration::ZERO) => Err("the time must be longer than 0".to_owned()),
+        Ok(time) => Ok(time),
+        Err(error) => Err(error.to_string()),
     }
 }
 
@@ -156,11 +165,13 @@ mod tests {
     }
 
     #[test]
-    fn refuses_a_relative_pid_file_an_unknown_flag_and_a_bare_number() {
+    fn refuses_a_relative_pid_file_an_unknown_flag_a_bare_number_and_no_time() {
         for args in [
             &["-pidfile", "dhcp.pid"][..],
             &["-nosuch"],
             &["-timeout", "10"],
+            &["-timeout", "0"],
+            &["-resendtimeout", "0s"],
         ] {
             let parsed = Flags::parse_from_args(args.iter().map(OsString::from));
             assert!(parsed.is_err(), "{args:?}");
