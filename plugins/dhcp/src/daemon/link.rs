@@ -75,12 +75,12 @@ impl PodLink {
         })
     }
 
-    /// Whether `other` is the same link, whatever its MTU has become.
+    /// Whether `other` is the same link, whatever its MTU has become and by whichever path it was found.
     pub(crate) fn is(&self, other: &Self) -> bool {
-        let mtu = self.mtu;
         *self
             == Self {
-                mtu,
+                netns_path: self.netns_path.clone(),
+                mtu: self.mtu,
                 ..other.clone()
             }
     }
@@ -271,5 +271,37 @@ impl Error {
             | Self::Socket(_)
             | Self::Unsendable { .. } => false,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn link() -> LinkRecord {
+        LinkRecord {
+            netns_path: "/run/netns/a".into(),
+            netns_device: 4,
+            netns_inode: 4_026_532_001,
+            ifname: IfName::parse("net1").unwrap(),
+            index: 2,
+            mac: [2, 0, 0, 0, 0, 1],
+            parent: Some(3),
+            mtu: Some(1500),
+        }
+    }
+
+    #[test]
+    fn a_link_is_the_same_by_another_path_and_another_by_anything_else() {
+        let of = |change: fn(&mut LinkRecord)| {
+            let mut record = link();
+            change(&mut record);
+            PodLink::of_record(&record).is(&PodLink::of_record(&link()))
+        };
+        assert!(of(|link| link.netns_path = "/proc/7/ns/net".into()));
+        assert!(of(|link| link.mtu = Some(1400)));
+        assert!(!of(|link| link.netns_inode += 1));
+        assert!(!of(|link| link.index = 3));
+        assert!(!of(|link| link.mac[5] = 2));
     }
 }
