@@ -345,7 +345,11 @@ impl Holder {
             self.attachment.network.as_str(),
             self.attachment.ifname.as_str(),
         );
-        tracing::info_span!("lease", pod = self.pod.as_deref(), network, ifname).entered()
+        let container = self.attachment.container_id.as_str();
+        let pod = self.pod.as_deref();
+        // A pod's name says more than the id of its sandbox.
+        let container = pod.is_none().then_some(container);
+        tracing::info_span!("lease", pod, container, network, ifname).entered()
     }
 
     /// How many offers and ACKs the client has taken in.
