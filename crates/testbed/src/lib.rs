@@ -38,6 +38,7 @@ mod root;
 mod sniffer;
 mod space;
 mod suite;
+mod texts;
 mod trace;
 
 pub use attachment::Attachment;
@@ -55,4 +56,5 @@ pub use root::become_root;
 pub use sniffer::{Frame, Sniffer};
 pub use space::Space;
 pub use suite::{Suite, differs, not_run, suite};
+pub use texts::{Text, assert_readable, assert_texts};
 pub use trace::{Step, Tracing};
