@@ -5,7 +5,7 @@ HOST := $(shell rustc -vV | sed -n 's/^host: //p')
 MUSL := $(subst -gnu,-musl,$(HOST))
 # Static either way. musl starts faster, where its target is installed.
 TARGET := $(if $(filter $(MUSL),$(shell rustup target list --installed 2>/dev/null)),$(MUSL),$(HOST))
-PLUGINS := macvlan dhcp host-local static
+PLUGINS := macvlan dhcp host-local static loopback
 GO_PLUGINS ?= /usr/lib/cni
 # Without root the tests run as root of a user namespace of their own.
 PRIVATE := $(if $(filter 0,$(shell id -u)),,unshare --user --map-root-user --net --mount --)

@@ -22,6 +22,7 @@ mod dhcp_out_of_reach;
 mod faults;
 mod granting;
 mod host_local;
+mod loopback;
 mod macvlan_add;
 mod macvlan_check;
 mod macvlan_del;

@@ -9,10 +9,10 @@ use crate::traces;
 const VERSIONS: [&str; 7] = [
     "0.1.0", "0.2.0", "0.3.0", "0.3.1", "0.4.0", "1.0.0", "1.1.0",
 ];
-const PLUGINS: [&str; 4] = ["macvlan", "dhcp", "host-local", "static"];
+const PLUGINS: [&str; 5] = ["macvlan", "dhcp", "host-local", "static", "loopback"];
 
 /// The release of the Go plugins that Debian has ends at 1.0.0.
-fn versions() -> &'static [&'static str] {
+pub(crate) fn versions() -> &'static [&'static str] {
     if suite().is_reference() {
         &VERSIONS[..6]
     } else {
