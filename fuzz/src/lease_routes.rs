@@ -1,9 +1,8 @@
 //! Route plans of any lease (RFC 3442, RFC 2132 §5.8).
 
-use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 
-use dhcp_client::{ClasslessRoute, Instant, Lease, StaticRoute};
+use dhcp_client::{ClasslessRoute, Instant, Lease, RawOptions, StaticRoute};
 use ipnetwork::Ipv4Network;
 
 use crate::routes::check_plan;
@@ -40,7 +39,7 @@ pub fn lease_routes(data: &[u8]) {
         ntp: Vec::new(),
         static_routes,
         classless_routes: (counts >> 15 == 1).then_some(classless),
-        options: BTreeMap::new(),
+        options: RawOptions::default(),
     });
 }
 

@@ -1,9 +1,9 @@
 //! A lease: an address for a time, and the configuration that came with it.
 
 mod grant;
+mod raw_options;
 mod times;
 
-use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 
 use ipnetwork::Ipv4Network;
@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use crate::time::Instant;
 
 pub(crate) use grant::classful;
+pub use raw_options::RawOptions;
 
 /// What a server leased to the client.
 ///
@@ -58,7 +59,7 @@ pub struct Lease {
     pub classless_routes: Option<Vec<ClasslessRoute>>,
     /// Every option by its code, as received and put together (RFC 3396).
     #[serde(default)]
-    pub options: BTreeMap<u8, Vec<u8>>,
+    pub options: RawOptions,
 }
 
 /// The times of a lease that ends, in order: `t1` < `t2` < `expiry`.

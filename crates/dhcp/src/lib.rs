@@ -26,7 +26,7 @@ pub use client::{Client, State};
 pub use config::{Broadcast, Config, ConflictDetection, DEFAULT_PARAMETERS, Start};
 pub use event::{Action, Destination, Event, Probe, ProbeOutcome, Transmit, Trouble, Unbound};
 pub use ignored::Ignored;
-pub use lease::{ClasslessRoute, Lease, StaticRoute, Times};
+pub use lease::{ClasslessRoute, Lease, RawOptions, StaticRoute, Times};
 pub use message::Intent;
 pub use reply::Answer;
 pub use time::Instant;

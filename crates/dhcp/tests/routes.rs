@@ -4,7 +4,7 @@
 
 use std::net::Ipv4Addr;
 
-use dhcp_client::{ClasslessRoute, Instant, Lease, StaticRoute, routes};
+use dhcp_client::{ClasslessRoute, Instant, Lease, RawOptions, StaticRoute, routes};
 use proptest::prelude::*;
 
 /// The options of a lease of 192.0.2.7 with a prefix length.
@@ -46,7 +46,7 @@ fn lease(given: &Given<'_>) -> Lease {
             };
             routes.iter().map(route).collect()
         }),
-        options: std::collections::BTreeMap::new(),
+        options: RawOptions::default(),
     }
 }
 

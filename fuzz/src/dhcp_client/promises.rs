@@ -328,7 +328,7 @@ fn configuration(lease: &Lease) -> Lease {
         server_id: Ipv4Addr::UNSPECIFIED,
         acquired_at: Instant::default(),
         times: None,
-        options: std::collections::BTreeMap::new(),
+        options: dhcp_client::RawOptions::default(),
         ..lease.clone()
     }
 }

@@ -1,9 +1,8 @@
 //! From an ACK to a lease.
 
-use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 
-use super::{Lease, Times};
+use super::{Lease, RawOptions, Times};
 use crate::ignored::Ignored;
 use crate::name;
 use crate::option;
@@ -28,9 +27,9 @@ impl Lease {
         } = grant;
         let times = Times::of(&options, acquired_at)?;
         if let Some(held) = held.filter(|held| held.address == address) {
-            for (code, value) in &held.options {
-                if !OF_ONE_MESSAGE.contains(code) {
-                    options.entry(*code).or_insert_with(|| value.clone());
+            for (code, value) in held.options.iter() {
+                if !OF_ONE_MESSAGE.contains(&code) {
+                    options.entry(code).or_insert_with(|| value.to_vec());
                 }
             }
         }
@@ -56,7 +55,7 @@ impl Lease {
                 .and_then(option::static_routes)
                 .unwrap_or_default(),
             classless_routes: classless(121).or_else(|| classless(249)),
-            options,
+            options: options.into(),
         })
     }
 
@@ -66,7 +65,7 @@ impl Lease {
             server_id: Ipv4Addr::UNSPECIFIED,
             acquired_at: Instant::default(),
             times: None,
-            options: BTreeMap::new(),
+            options: RawOptions::default(),
             ..lease.clone()
         };
         of_the_link(self) == of_the_link(other)
@@ -90,6 +89,8 @@ const OF_ONE_MESSAGE: [u8; 9] = [51, 52, 53, 54, 56, 58, 59, 61, 82];
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use super::*;
 
     fn grant(options: &[(u8, &[u8])]) -> Grant {
@@ -142,7 +143,7 @@ mod tests {
             lease.classless_routes.unwrap()[0].router,
             Ipv4Addr::new(192, 0, 2, 9)
         );
-        assert_eq!(lease.options[&43], [1, 2, 3]);
+        assert_eq!(lease.options.get(43), Some(&[1, 2, 3][..]));
     }
 
     #[test]
@@ -150,7 +151,7 @@ mod tests {
         let codes = [3, 6, 15, 26, 28, 33, 42, 58, 59, 119, 121, 249];
         let good = lease(&[(1, &[255, 255, 255, 0]), (3, &[192, 0, 2, 1]), (15, b"lan")]);
         for code in codes {
-            let mut given = good.options.clone();
+            let mut given = BTreeMap::from(good.options.clone());
             given.insert(code, vec![0xff; 7]);
             let read = Lease::granted(
                 Grant {
@@ -205,7 +206,7 @@ mod tests {
         let again = again.unwrap();
         assert_eq!((again.prefix_len, &again.routers), (16, &first.routers));
         assert_eq!(again.dns, [Ipv4Addr::new(9, 9, 9, 9)]);
-        assert!(!again.options.contains_key(&51));
+        assert!(again.options.get(51).is_none());
 
         let elsewhere = Grant {
             address: Ipv4Addr::new(192, 0, 2, 8),

@@ -97,6 +97,6 @@ proptest! {
             (route.destination.network(), route.destination.prefix(), route.router)
         }).collect();
         prop_assert_eq!(read, routes);
-        prop_assert_eq!(&lease.options[&43], &vendor);
+        prop_assert_eq!(lease.options.get(43), Some(&*vendor));
     }
 }

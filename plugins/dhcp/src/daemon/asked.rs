@@ -3,10 +3,9 @@
 //! Between the REQUEST and the ACK only the server knows whether there is a lease. So it is written
 //! down as soon as it is asked for, and a daemon that finds it still so gives it back.
 
-use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 
-use dhcp_client::{Instant, Lease};
+use dhcp_client::{Instant, Lease, RawOptions};
 
 /// The lease that `message` asks for, if it is the REQUEST of an offer: one that names the server
 /// (RFC 2131 §4.3.2). Only what a RELEASE needs of it is known.
@@ -35,7 +34,7 @@ pub(crate) fn lease_of(message: &[u8], now: Instant) -> Option<Lease> {
         ntp: Vec::new(),
         static_routes: Vec::new(),
         classless_routes: None,
-        options: BTreeMap::new(),
+        options: RawOptions::default(),
     })
 }
 

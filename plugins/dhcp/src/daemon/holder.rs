@@ -7,6 +7,8 @@ mod stage;
 mod turn;
 mod waiting;
 
+use std::rc::Rc;
+
 use cni::{Attachment, Code, Error};
 use dhcp_client::{Answer, Client, Event, Instant, ProbeOutcome, State};
 use ipnetwork::IpNetwork;
@@ -28,7 +30,8 @@ use waiting::Waiting;
 /// The holder of one lease, or of the wish for one.
 pub(crate) struct Holder {
     id: u64,
-    attachment: Attachment,
+    /// Shared with the list of attachments.
+    attachment: Rc<Attachment>,
     config: LeaseConfig,
     link: PodLink,
     /// What the server knows the client by.
@@ -79,7 +82,7 @@ impl Holder {
         let within = config.timeout().unwrap_or(node.patience);
         let mut holder = Self {
             id,
-            attachment,
+            attachment: Rc::new(attachment),
             config,
             link,
             identity,
@@ -102,7 +105,7 @@ impl Holder {
         holder
     }
 
-    pub(crate) fn attachment(&self) -> &Attachment {
+    pub(crate) fn attachment(&self) -> &Rc<Attachment> {
         &self.attachment
     }
 

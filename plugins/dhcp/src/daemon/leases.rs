@@ -7,6 +7,7 @@ mod rounds;
 mod turns;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
 
 use cni::{Attachment, ContainerId, Error, IfName, NetworkName};
 use dhcp_client::Instant;
@@ -29,7 +30,7 @@ pub(crate) struct Leases {
     /// Boxed, since a map's nodes are half empty.
     holders: BTreeMap<u64, Box<Holder>>,
     /// The holder of each attachment. A released one is not here, though an answer may be on its way.
-    attached: BTreeMap<Attachment, u64>,
+    attached: BTreeMap<Rc<Attachment>, u64>,
     deadlines: BTreeSet<(Instant, u64)>,
     /// The pace on each LAN, by the node's link to it; one for all whose link to it is not known.
     paces: BTreeMap<Option<u32>, Pace>,
@@ -57,14 +58,12 @@ impl Leases {
         let (live, unfinished): (Vec<_>, Vec<_>) =
             live.into_iter().partition(|record| record.asked.is_none());
         for record in live {
-            let attachment = record.attachment.clone();
             let id = self.adopt_one(record, now);
             let Some(holder) = self.holders.get(&id) else {
                 continue;
             };
-            let is_to_ask = holder.is_to_ask();
-            self.attached.insert(attachment, id);
-            if is_to_ask {
+            self.attached.insert(Rc::clone(holder.attachment()), id);
+            if holder.is_to_ask() {
                 self.await_turn(id, now);
             }
         }
@@ -78,8 +77,8 @@ impl Leases {
     fn adopt_one(&mut self, record: Record, now: Instant) -> u64 {
         let id = self.next_id;
         self.next_id += 1;
-        self.holders
-            .insert(id, Box::new(Holder::adopt(id, record, now, &self.node)));
+        let holder = Holder::adopt(id, record, now, &self.node);
+        self.holders.insert(id, Box::new(holder));
         self.with(id, now, |_, _| {});
         id
     }
@@ -208,10 +207,9 @@ impl Leases {
         }
         let id = self.next_id;
         self.next_id += 1;
-        let attachment = request.attachment.clone();
         let holder = Holder::start(id, request, link, adder, now, &self.node);
+        self.attached.insert(Rc::clone(holder.attachment()), id);
         self.holders.insert(id, Box::new(holder));
-        self.attached.insert(attachment, id);
         self.with(id, now, |_, _| {});
         self.await_turn(id, now);
     }

@@ -1,5 +1,8 @@
 //! A holder's record: written when something changes, read by the next daemon.
 
+use std::rc::Rc;
+
+use cni::Attachment;
 use dhcp_client::{Client, Instant, Start};
 
 use super::Holder;
@@ -37,7 +40,7 @@ impl Holder {
         let (client, actions) = Client::new(client_config, fastrand::u64(..), now);
         let mut holder = Self {
             id,
-            attachment,
+            attachment: Rc::new(attachment),
             config,
             link,
             identity,
@@ -93,7 +96,7 @@ impl Holder {
         node.records.save(&Record {
             version: VERSION,
             boot_id: node.records.boot_id().to_owned(),
-            attachment: self.attachment.clone(),
+            attachment: Attachment::clone(&self.attachment),
             pod: self.pod.clone(),
             link: self.link.to_record(),
             config: self.config.clone(),

@@ -1,9 +1,8 @@
 //! The pod's link: what the runtime put there at ADD, kept in line with the lease from then on.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
-use dhcp_client::{Instant, Lease};
+use dhcp_client::{Instant, Lease, RawOptions};
 use ipnetwork::Ipv4Network;
 
 use super::Holder;
@@ -162,7 +161,7 @@ impl Holder {
 /// What the link needs of a lease.
 pub(super) fn without_options(lease: &Lease) -> Lease {
     Lease {
-        options: BTreeMap::new(),
+        options: RawOptions::default(),
         ..lease.clone()
     }
 }
