@@ -41,6 +41,10 @@ test: packages build ## Check formatting and lints, run unit, property and end-t
 	$(CARGO) test --locked --workspace --no-run
 	@scripts/run-tests $(PRIVATE)
 
+.PHONY: soak
+soak: packages build ## Run the tests of scale with a thousand leases
+	LANYARD_LEASES=1000 $(PRIVATE) $(CARGO) test --locked -p e2e scale -- --nocapture
+
 .PHONY: test-reference
 test-reference: packages ## Run the end-to-end tests on the Go plugins and list the differences
 	PLUGINS_UNDER_TEST=reference scripts/run-tests --e2e $(PRIVATE)

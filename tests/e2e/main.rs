@@ -29,6 +29,7 @@ mod macvlan_del;
 mod network_definitions;
 mod networks;
 mod real_servers;
+mod scale;
 mod spec_versions;
 mod static_ipam;
 mod status_and_gc;
