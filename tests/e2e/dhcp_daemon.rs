@@ -470,6 +470,9 @@ fn del_without_a_daemon_succeeds_and_is_made_up_for() {
     dnsmasq.wait_for_leases(|leases| leases.len() == 1, Deadline::secs(5));
     daemon.restart();
     dnsmasq.wait_for(&["DHCPRELEASE", &address], Deadline::secs(10));
+    daemon
+        .log()
+        .wait_for(|line| line.contains("ready"), Deadline::secs(10));
     assert_eq!(records(&bed.node), [""; 0]);
 }
 

@@ -62,31 +62,29 @@ impl Plugin for Dhcp {
         let request = Request::Del {
             attachment: attachment.clone(),
         };
-        match DaemonConnection::open(socket.as_deref()) {
-            Ok(mut daemon) => daemon.ask(&request, None).map(drop),
-            Err(Unreachable::NotRunning { path }) => {
-                let left = tombstone::leave(&path, attachment);
-                // One that started meanwhile may have read the record before it was marked.
-                if let Ok(mut daemon) = DaemonConnection::open(socket.as_deref()) {
-                    return daemon.ask(&request, None).map(drop);
+        let mut unanswered = None;
+        for _ in 0..DEL_ATTEMPTS {
+            match DaemonConnection::open(socket.as_deref()) {
+                Ok(mut daemon) => match daemon.ask(&request, None) {
+                    Ok(_) => return Ok(()),
+                    // It may have died over the request. Then another one is there, or soon none.
+                    Err(error) if error.code == Code::TryAgainLater => unanswered = Some(error),
+                    Err(error) => return Err(error),
+                },
+                Err(Unreachable::NotRunning { path }) => {
+                    return leave_to_the_next_daemon(
+                        &path,
+                        socket.as_deref(),
+                        attachment,
+                        &request,
+                    );
                 }
-                match left {
-                    Ok(true) => eprintln!(
-                        "dhcp: no daemon at {path:?}: the next one will release the lease of \
-                         {attachment}"
-                    ),
-                    Ok(false) => {}
-                    Err(error) => eprintln!(
-                        "dhcp: no daemon at {path:?}, and the next one will not know that it has \
-                         to release the lease of {attachment}: {error}"
-                    ),
+                Err(error @ (Unreachable::Refused(_) | Unreachable::Io { .. })) => {
+                    return Err(error.into_cni(Code::Io));
                 }
-                Ok(())
-            }
-            Err(error @ (Unreachable::Refused(_) | Unreachable::Io { .. })) => {
-                Err(error.into_cni(Code::Io))
             }
         }
+        unanswered.map_or(Ok(()), Err)
     }
 
     fn check(&self, call: &Call, attachment: &Attachment, _netns: &Path) -> Result<(), Error> {
@@ -111,6 +109,31 @@ impl Plugin for Dhcp {
     }
 }
 
+/// Has the lease released though no daemon is there now.
+fn leave_to_the_next_daemon(
+    path: &str,
+    socket: Option<&str>,
+    attachment: &Attachment,
+    request: &Request,
+) -> Result<(), Error> {
+    let left = tombstone::leave(path, attachment);
+    // One that started meanwhile may have read the record before it was marked.
+    if let Ok(mut daemon) = DaemonConnection::open(socket) {
+        return daemon.ask(request, None).map(drop);
+    }
+    match left {
+        Ok(true) => eprintln!(
+            "dhcp: no daemon at {path:?}: the next one will release the lease of {attachment}"
+        ),
+        Ok(false) => {}
+        Err(error) => eprintln!(
+            "dhcp: no daemon at {path:?}, and the next one will not know that it has to release \
+             the lease of {attachment}: {error}"
+        ),
+    }
+    Ok(())
+}
+
 fn ask(call: &Call, request: &Request, unreachable: Code) -> Result<(), Error> {
     let socket = daemon_socket(call)?;
     let mut daemon =
@@ -121,3 +144,6 @@ fn ask(call: &Call, request: &Request, unreachable: Code) -> Result<(), Error> {
 fn daemon_socket(call: &Call) -> Result<Option<String>, Error> {
     Ok(call.config.decode::<Document>()?.ipam.daemon_socket_path)
 }
+
+/// The socket of a dying daemon takes one more connection before it is gone.
+const DEL_ATTEMPTS: usize = 3;
