@@ -26,6 +26,7 @@ mod loopback;
 mod macvlan_add;
 mod macvlan_check;
 mod macvlan_del;
+mod multus;
 mod network_definitions;
 mod networks;
 mod real_servers;

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use testbed::server::Dnsmasq;
 use testbed::{Attachment, Bed, Daemon, LanAddresses, differs, observe};
 
+use crate::multus::Definition;
 use crate::traces::reservations;
 
 #[test]
@@ -156,7 +157,7 @@ fn lan_192_168_0() -> Bed {
 
 /// The plugin configuration of a sample as a runtime passes it on, from the list and from the definition.
 fn both(stem: &str) -> [Value; 2] {
-    [from_list(stem), from_definition(stem)]
+    [from_list(stem), Definition::sample(stem).config()]
 }
 
 fn from_list(stem: &str) -> Value {
@@ -167,21 +168,6 @@ fn from_list(stem: &str) -> Value {
     let mut config = plugins[0].clone();
     config["name"] = list["name"].clone();
     config["cniVersion"] = list["cniVersion"].clone();
-    config
-}
-
-/// A configuration without a name gets that of its definition, as Multus does it.
-fn from_definition(stem: &str) -> Value {
-    let text = fs::read_to_string(conf().join(format!("nad/{stem}.yaml"))).unwrap();
-    let (head, config) = text.split_once("  config: |\n").expect("a literal block");
-    let name = head
-        .lines()
-        .find_map(|line| line.trim().strip_prefix("name: "))
-        .expect("a name");
-    let mut config: Value = serde_json::from_str(config).unwrap();
-    if config["name"].is_null() {
-        config["name"] = json!(name);
-    }
     config
 }
 
