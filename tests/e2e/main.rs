@@ -19,6 +19,7 @@ mod dhcp_lease;
 mod dhcp_lifecycle;
 mod dhcp_link;
 mod dhcp_out_of_reach;
+mod dhcp_timing;
 mod faults;
 mod granting;
 mod host_local;

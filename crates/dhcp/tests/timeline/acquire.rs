@@ -229,3 +229,20 @@ fn a_lease_that_is_over_when_its_ack_comes_is_no_lease() {
     assert_eq!(t.client.ignored()[&dhcp_client::Ignored::AlreadyExpired], 1);
     t.gets(ack().lasting(3600), &["BIND 192.0.2.7/24"]);
 }
+
+#[test]
+fn a_server_that_was_silent_is_found_within_fifteen_seconds() {
+    for silence in [10.0, 75.0, 3600.0] {
+        let mut t = Timeline::start(config(), &["DISCOVER"]);
+        let found = loop {
+            let (at, seen) = t.next();
+            assert!(seen[0].starts_with("DISCOVER"), "{seen:?}");
+            if at >= silence {
+                break at;
+            }
+        };
+        assert!(found - silence <= 15.0, "{found}");
+        t.gets(offer(), &["SELECT 192.0.2.7 of 192.0.2.1 +broadcast"]);
+        t.gets(ack(), &["BIND 192.0.2.7/24"]);
+    }
+}
