@@ -5,19 +5,17 @@
 //! is announced by the kernel itself when its address is set (`netlink::apply` does that), which costs no packet
 //! socket; these are for announcing again, or one address alone.
 
-use std::io::IoSlice;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddrV6};
 use std::os::fd::{AsRawFd as _, OwnedFd};
 
 use nix::errno::Errno;
 use nix::sys::socket::{
-    self, AddressFamily, MsgFlags, SockFlag, SockProtocol, SockType, SockaddrIn6, sendmsg, sendto,
+    self, AddressFamily, MsgFlags, SockFlag, SockProtocol, SockType, SockaddrIn6, sendto,
     setsockopt, sockopt,
 };
 
-use crate::Error;
-use crate::link_address::link_address;
-use crate::packet::{BROADCAST, Sent};
+use crate::packet::Sent;
+use crate::{Error, arp};
 
 /// Broadcasts an ARP announcement of `address` at `mac` on the link `ifindex`.
 ///
@@ -35,16 +33,10 @@ pub fn gratuitous_arp(
         None,
     )
     .map_err(Error::system(OPERATION))?;
-    let to = link_address(ifindex, ETHERTYPE_ARP, BROADCAST).map_err(Error::system(OPERATION))?;
-    let message = arp_announcement(mac, address);
-    let sent = sendmsg(
-        socket.as_raw_fd(),
-        &[IoSlice::new(&message)],
-        &[],
-        MsgFlags::empty(),
-        Some(&to),
-    );
-    Ok((outcome(sent, OPERATION)?, socket))
+    // RFC 5227 §3: a request whose sender and target addresses are both the announced one.
+    let message = arp::request(mac, address, address);
+    let sent = arp::broadcast(&socket, ifindex, &message, OPERATION)?;
+    Ok((sent, socket))
 }
 
 /// Sends an unsolicited neighbor advertisement of `address` at `mac`, with the override flag, to all nodes of the link
@@ -76,31 +68,11 @@ pub fn unsolicited_advertisement(
         &to,
         MsgFlags::empty(),
     );
-    outcome(sent, OPERATION)
-}
-
-fn outcome(sent: nix::Result<usize>, operation: &'static str) -> Result<Sent, Error> {
     match sent {
         Ok(_) => Ok(Sent::Whole),
         Err(Errno::ENOBUFS) => Ok(Sent::Lost),
-        Err(Errno::ENETDOWN) => Err(Error::LinkDown { operation }),
-        Err(errno) => Err(Error::System { operation, errno }),
+        Err(errno) => Err(Error::on_link(OPERATION, errno)),
     }
-}
-
-/// RFC 5227 §3: a request whose sender and target addresses are both the announced one.
-fn arp_announcement(mac: [u8; 6], address: Ipv4Addr) -> Vec<u8> {
-    const ETHERNET_IPV4: [u8; 6] = [0, 1, 0x08, 0x00, 6, 4];
-    const REQUEST: [u8; 2] = [0, 1];
-    [
-        &ETHERNET_IPV4[..],
-        &REQUEST,
-        &mac,
-        &address.octets(),
-        &[0; 6],
-        &address.octets(),
-    ]
-    .concat()
 }
 
 /// RFC 4861 §4.4, with the target link-layer address option; the kernel fills in the checksum.
@@ -118,5 +90,4 @@ fn advertisement(mac: [u8; 6], address: Ipv6Addr) -> Vec<u8> {
     .concat()
 }
 
-const ETHERTYPE_ARP: u16 = 0x0806;
 const ALL_NODES: Ipv6Addr = Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 1);

@@ -1,16 +1,14 @@
 //! Asking a link for another user of an IPv4 address (ARP probes, RFC 5227 §2.1.1).
 
-use std::io::{IoSlice, IoSliceMut};
+use std::io::IoSliceMut;
 use std::net::Ipv4Addr;
 use std::os::fd::{AsFd, AsRawFd as _, BorrowedFd, OwnedFd};
 
 use nix::errno::Errno;
-use nix::sys::socket::{
-    self, AddressFamily, LinkAddr, MsgFlags, SockFlag, SockType, recvmsg, sendmsg,
-};
+use nix::sys::socket::{self, AddressFamily, LinkAddr, MsgFlags, SockFlag, SockType, recvmsg};
 
 use crate::Error;
-use crate::link_address::link_address;
+use crate::link_address::{self, link_address};
 use crate::packet::{BROADCAST, Sent};
 
 /// A non-blocking socket that hears every ARP message on one link. Closing it blocks for 13–16 ms.
@@ -50,28 +48,9 @@ impl ArpSocket {
     /// # Errors
     /// [`Error::LinkDown`] while the link is down; anything else means that the link is gone.
     pub fn probe(&self, mac: [u8; 6], address: Ipv4Addr) -> Result<Sent, Error> {
-        const OPERATION: &str = "send an ARP probe";
-        let to = link_address(self.ifindex, ETHERTYPE_ARP, BROADCAST)
-            .map_err(Error::system(OPERATION))?;
-        let message = probe(mac, address);
-        let parts = [IoSlice::new(&message)];
-        match sendmsg(
-            self.fd.as_raw_fd(),
-            &parts,
-            &[],
-            MsgFlags::empty(),
-            Some(&to),
-        ) {
-            Ok(_) => Ok(Sent::Whole),
-            Err(Errno::ENOBUFS | Errno::EAGAIN) => Ok(Sent::Lost),
-            Err(Errno::ENETDOWN) => Err(Error::LinkDown {
-                operation: OPERATION,
-            }),
-            Err(errno) => Err(Error::System {
-                operation: OPERATION,
-                errno,
-            }),
-        }
+        // RFC 5227 §2.1.1: a sender address of all zeroes, so that no cache takes it up.
+        let message = request(mac, Ipv4Addr::UNSPECIFIED, address);
+        broadcast(&self.fd, self.ifindex, &message, "send an ARP probe")
     }
 
     /// Receives the next message, or nothing when none is waiting. What is not about IPv4 on
@@ -88,17 +67,7 @@ impl ArpSocket {
             let len = match recvmsg::<LinkAddr>(self.fd.as_raw_fd(), &mut parts, None, flags) {
                 Ok(message) => message.bytes,
                 Err(Errno::EAGAIN | Errno::EINTR) => return Ok(None),
-                Err(Errno::ENETDOWN) => {
-                    return Err(Error::LinkDown {
-                        operation: OPERATION,
-                    });
-                }
-                Err(errno) => {
-                    return Err(Error::System {
-                        operation: OPERATION,
-                        errno,
-                    });
-                }
+                Err(errno) => return Err(Error::on_link(OPERATION, errno)),
             };
             if let Some(arp) = buffer.get(..len).and_then(parse) {
                 return Ok(Some(arp));
@@ -124,18 +93,29 @@ impl Arp {
     }
 }
 
-/// RFC 5227 §2.1.1: a request whose sender address is all zeroes, so that no cache takes it up.
-fn probe(mac: [u8; 6], address: Ipv4Addr) -> Vec<u8> {
+/// A request for `target` by the station `mac` with the address `sender`.
+pub(crate) fn request(mac: [u8; 6], sender: Ipv4Addr, target: Ipv4Addr) -> Vec<u8> {
     const REQUEST: [u8; 2] = [0, 1];
     [
         &ETHERNET_IPV4[..],
         &REQUEST,
         &mac,
-        &[0; 4],
+        &sender.octets(),
         &[0; 6],
-        &address.octets(),
+        &target.octets(),
     ]
     .concat()
+}
+
+/// Sends an ARP message to every station on the link `ifindex`.
+pub(crate) fn broadcast(
+    socket: &OwnedFd,
+    ifindex: u32,
+    message: &[u8],
+    operation: &'static str,
+) -> Result<Sent, Error> {
+    let target = (ifindex, ETHERTYPE_ARP, BROADCAST);
+    link_address::send(socket, target, message, operation)
 }
 
 fn parse(message: &[u8]) -> Option<Arp> {
@@ -177,12 +157,15 @@ mod tests {
             sender: Ipv4Addr::UNSPECIFIED,
             target: ADDRESS,
         };
-        assert_eq!(parse(&probe(OWN, ADDRESS)), Some(expected));
+        assert_eq!(
+            parse(&request(OWN, Ipv4Addr::UNSPECIFIED, ADDRESS)),
+            Some(expected)
+        );
     }
 
     #[test]
     fn padding_is_cut_off_and_anything_else_refused() {
-        let message = probe(OWN, ADDRESS);
+        let message = request(OWN, Ipv4Addr::UNSPECIFIED, ADDRESS);
         let padded = [&message[..], &[0; 18]].concat();
         assert_eq!(parse(&padded), parse(&message));
         for length in 0..message.len() {

@@ -58,6 +58,15 @@ impl Error {
         }
     }
 
+    /// The failure of a call on a socket that is bound to a link.
+    pub(crate) fn on_link(operation: &'static str, errno: Errno) -> Self {
+        if errno == Errno::ENETDOWN {
+            Self::LinkDown { operation }
+        } else {
+            Self::System { operation, errno }
+        }
+    }
+
     pub(crate) fn system(operation: &'static str) -> impl Fn(Errno) -> Self {
         move |errno| Self::System { operation, errno }
     }

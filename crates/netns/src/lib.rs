@@ -2,8 +2,8 @@
 //!
 //! What is here: opening, telling apart and entering namespaces ([`Netns`]); the clock that keeps running while the
 //! machine sleeps ([`clock`]); packet sockets for DHCP before there is an address ([`packet`], with [`ip`] for the
-//! headers) and UDP sockets for when there is one ([`udp`]); announcements of an address ([`announce`]); passing
-//! descriptors over Unix sockets ([`fd`]).
+//! headers) and UDP sockets for when there is one ([`udp`]); asking the LAN for an address's other users ([`arp`]) and
+//! telling it of the own ([`announce`]); passing descriptors over Unix sockets ([`fd`]).
 //!
 //! This is the only crate that may use `unsafe`, and it does so only for what `nix` has no safe call for.
 

@@ -1,8 +1,31 @@
-//! Link-layer socket addresses (`packet(7)`), which `nix` can read but not make.
+//! Link-layer socket addresses (`packet(7)`), which `nix` can read but not make, and sending to one.
 #![expect(unsafe_code, reason = "nix makes a LinkAddr only from a raw pointer")]
 
+use std::io::IoSlice;
+use std::os::fd::{AsRawFd as _, OwnedFd};
+
 use nix::errno::Errno;
-use nix::sys::socket::{LinkAddr, SockaddrLike as _};
+use nix::sys::socket::{LinkAddr, MsgFlags, SockaddrLike as _, sendmsg};
+
+use crate::Error;
+use crate::packet::Sent;
+
+/// Sends `payload` in a frame of `ethertype` to the station `to` on the link `ifindex`.
+pub(crate) fn send(
+    socket: &OwnedFd,
+    (ifindex, ethertype, to): (u32, u16, [u8; 6]),
+    payload: &[u8],
+    operation: &'static str,
+) -> Result<Sent, Error> {
+    let to = link_address(ifindex, ethertype, to).map_err(Error::system(operation))?;
+    let parts = [IoSlice::new(payload)];
+    let flags = MsgFlags::empty();
+    match sendmsg(socket.as_raw_fd(), &parts, &[], flags, Some(&to)) {
+        Ok(_) => Ok(Sent::Whole),
+        Err(Errno::ENOBUFS | Errno::EAGAIN) => Ok(Sent::Lost),
+        Err(errno) => Err(Error::on_link(operation, errno)),
+    }
+}
 
 /// Returns the address of a station on the link `ifindex`; `station` does not matter to `bind`.
 pub(crate) fn link_address(

@@ -4,18 +4,17 @@
 //! starts at the IPv4 header. Opening is three calls in an order that matters, see [`PacketSocket::open`]. Closing
 //! blocks for an RCU grace period, 13–16 ms: an event loop hands the socket to another thread to drop.
 
-use std::io::{IoSlice, IoSliceMut};
+use std::io::IoSliceMut;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 
 use nix::errno::Errno;
 use nix::sys::socket::{
     self, AddressFamily, ControlMessageOwned, LinkAddr, MsgFlags, SockFlag, SockType, recvmsg,
-    sendmsg,
 };
 
 use crate::Error;
 use crate::ip::Checksum;
-use crate::link_address::link_address;
+use crate::link_address::{self, link_address};
 
 mod filter;
 
@@ -78,27 +77,8 @@ impl PacketSocket {
     /// # Errors
     /// [`Error::LinkDown`] while the link is down; anything else means that the link is gone.
     pub fn send(&self, to: [u8; 6], packet: &[u8]) -> Result<Sent, Error> {
-        const OPERATION: &str = "send on a packet socket";
-        let address =
-            link_address(self.ifindex, ETHERTYPE_IPV4, to).map_err(Error::system(OPERATION))?;
-        let parts = [IoSlice::new(packet)];
-        match sendmsg(
-            self.fd.as_raw_fd(),
-            &parts,
-            &[],
-            MsgFlags::empty(),
-            Some(&address),
-        ) {
-            Ok(_) => Ok(Sent::Whole),
-            Err(Errno::ENOBUFS | Errno::EAGAIN) => Ok(Sent::Lost),
-            Err(Errno::ENETDOWN) => Err(Error::LinkDown {
-                operation: OPERATION,
-            }),
-            Err(errno) => Err(Error::System {
-                operation: OPERATION,
-                errno,
-            }),
-        }
+        let target = (self.ifindex, ETHERTYPE_IPV4, to);
+        link_address::send(&self.fd, target, packet, "send on a packet socket")
     }
 
     /// Receives one packet, or nothing when none is waiting; what does not fit the buffer is cut off.
@@ -114,17 +94,7 @@ impl PacketSocket {
             match recvmsg::<LinkAddr>(fd, &mut parts, Some(&mut control), MsgFlags::empty()) {
                 Ok(message) => message,
                 Err(Errno::EAGAIN | Errno::EINTR) => return Ok(None),
-                Err(Errno::ENETDOWN) => {
-                    return Err(Error::LinkDown {
-                        operation: OPERATION,
-                    });
-                }
-                Err(errno) => {
-                    return Err(Error::System {
-                        operation: OPERATION,
-                        errno,
-                    });
-                }
+                Err(errno) => return Err(Error::on_link(OPERATION, errno)),
             };
         let mut checksum = Checksum::Judge;
         for control in message.cmsgs().map_err(Error::system(OPERATION))? {
