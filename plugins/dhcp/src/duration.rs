@@ -35,6 +35,17 @@ pub(crate) fn parse(text: &str) -> Result<Duration, Error> {
         })
 }
 
+/// Whole seconds as people read them: `23h59m58s`.
+pub(crate) fn readable(duration: Duration) -> String {
+    let seconds = duration.as_secs();
+    let (hours, minutes, seconds) = (seconds / 3600, seconds / 60 % 60, seconds % 60);
+    match (hours, minutes) {
+        (0, 0) => format!("{seconds}s"),
+        (0, minutes) => format!("{minutes}m{seconds}s"),
+        (hours, minutes) => format!("{hours}h{minutes}m{seconds}s"),
+    }
+}
+
 /// Why a text is no duration.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 pub(crate) enum Error {
@@ -126,5 +137,13 @@ mod tests {
         ] {
             assert!(parse(text).is_err(), "{text}");
         }
+    }
+
+    #[test]
+    fn what_is_written_for_people_is_what_can_be_read() {
+        for text in ["0s", "59s", "1m0s", "59m59s", "1h0m0s", "1193046h28m14s"] {
+            assert_eq!(readable(parse(text).unwrap()), text);
+        }
+        assert_eq!(readable(Duration::from_millis(1999)), "1s");
     }
 }

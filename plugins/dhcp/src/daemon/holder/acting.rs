@@ -1,7 +1,6 @@
 //! What a client's decisions do: packets, answers to ADD, changes to the pod.
 
 use std::mem;
-use std::time::Duration;
 
 use cni::{Code, Error, SpecVersion};
 use dhcp_client::{Action, Destination, Event, Instant, Lease, Probe, Transmit, Unbound};
@@ -13,6 +12,7 @@ use crate::daemon::exchange::{self, Exchange};
 use crate::daemon::node::Node;
 use crate::daemon::probing::Probing;
 use crate::daemon::{asked, link, log, outcome, record_store, result};
+use crate::duration;
 use crate::protocol::Reply;
 
 impl Holder {
@@ -237,10 +237,7 @@ impl Holder {
 /// How long a lease lasts from now on, for people.
 fn lasting(lease: &Lease, now: Instant) -> String {
     match lease.expiry() {
-        Some(expiry) => format!(
-            "{:?}",
-            Duration::from_secs(expiry.duration_since(now).as_secs())
-        ),
+        Some(expiry) => duration::readable(expiry.duration_since(now)),
         None => "for ever".to_owned(),
     }
 }
