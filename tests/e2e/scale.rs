@@ -33,8 +33,15 @@ fn count() -> usize {
     })
 }
 
-/// Gives everybody an address for an hour; takes `per_second` messages and drops the others.
+/// Gives everybody an address for an hour. With a limit it takes so many messages a second, drops the
+/// others, and answers by unicast; without one it answers by broadcast, since a kernel has 1024 neighbors
+/// at most.
 fn server(bed: &Bed, per_second: Option<u32>) -> ScriptedServer {
+    let deliver = if per_second.is_some() {
+        Reply::unicast
+    } else {
+        Reply::broadcast
+    };
     let (router, netmask) = (bed.lan.router(), bed.lan.netmask());
     let base = u32::from(bed.lan.address(256));
     let mut addresses = BTreeMap::new();
@@ -53,7 +60,8 @@ fn server(bed: &Bed, per_second: Option<u32>) -> ScriptedServer {
         let next = base + u32::try_from(addresses.len()).unwrap();
         let address = *addresses.entry(message.mac()).or_insert(next);
         answer(message, Ipv4Addr::from(address), router, netmask)
-            .into_iter()
+            .iter()
+            .map(deliver)
             .collect()
     })
 }
@@ -63,7 +71,7 @@ fn answer(
     address: Ipv4Addr,
     server: Ipv4Addr,
     netmask: Ipv4Addr,
-) -> Option<Reply> {
+) -> Option<Message> {
     let kind = match message.kind()? {
         MessageType::Discover => MessageType::Offer,
         MessageType::Request => MessageType::Ack,
@@ -83,7 +91,7 @@ fn answer(
         .with_addresses(6, &[server])
         .with(15, *b"example.net")
         .with_seconds(51, 3600);
-    Some(Reply::unicast(&reply))
+    Some(reply)
 }
 
 #[test]
