@@ -3,7 +3,8 @@
 //! A [`Bed`] takes the calling thread into a mount and a network namespace of its own, in which it builds one [`Lan`]
 //! and one [`Node`]; a [`Pod`] is a namespace file under the node's `/run/netns`. A test can neither see nor disturb
 //! the machine or the test beside it. [`Invocation`] and [`Attachment`] run plugins as a runtime would, [`Daemon`]
-//! runs the lease daemon, [`server`] has the DHCP servers, and [`observe`] reads what the kernel holds.
+//! runs the lease daemon, [`server`] has the DHCP servers, [`runtime`] the container runtimes, and [`observe`] reads
+//! what the kernel holds.
 //!
 //! Everything here fails by panicking with the reason, as a test does. Nothing waits for a fixed time: what is waited
 //! for is an event, with a [`Deadline`]. Entering a namespace moves the working directory to `/`, so paths are absolute.
@@ -18,6 +19,7 @@
 )]
 
 pub mod observe;
+pub mod runtime;
 pub mod server;
 pub mod wiring;
 
@@ -34,6 +36,7 @@ mod mounts;
 mod node;
 mod pod;
 mod process;
+mod program;
 mod root;
 mod sniffer;
 mod space;

@@ -34,6 +34,24 @@ pub(crate) fn fresh_run() {
     }
 }
 
+/// Lets mount namespaces that are copied from this one share what is mounted below `/run`, in both directions.
+pub(crate) fn share_run() {
+    for path in ["/run", "/var/run"] {
+        let shared = mount(
+            None::<&str>,
+            path,
+            None::<&str>,
+            MsFlags::MS_SHARED,
+            None::<&str>,
+        );
+        // Where /var/run leads to /run, this has been done; where it is no mount point, nothing is mounted there.
+        assert!(
+            shared.is_ok() || path != "/run",
+            "share the mounts below /run: {shared:?}"
+        );
+    }
+}
+
 /// Makes sure that `/var/lib/cni` exists, without making it on the machine.
 ///
 /// Where it does not exist, `/var/lib` becomes a tmpfs in which every entry of the machine's is mounted.

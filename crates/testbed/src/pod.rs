@@ -64,19 +64,14 @@ impl Pod {
 
     /// Runs `work` on this thread in the pod's network namespace, with the node's files.
     pub fn enter<T>(&self, work: impl FnOnce() -> T) -> T {
-        self.node.enter(|| {
-            let netns = File::open(&self.path)
-                .unwrap_or_else(|error| panic!("open {}: {error}", self.path.display()));
-            Space::from_net(netns.into()).enter(work)
-        })
+        self.node.enter(|| Space::open_net(&self.path).enter(work))
     }
 
     /// Gives the pod an `eth0` to the node with `10.244.0.2/24` and a default route, as its primary network.
     pub fn add_primary_network(&self) {
         let outside = format!("veth{}", self.name);
         self.node.enter(|| {
-            let netns = File::open(&self.path).expect("open the pod's namespace");
-            wiring::create_veth(&outside, "eth0", &Space::from_net(netns.into()));
+            wiring::create_veth(&outside, "eth0", &Space::open_net(&self.path));
         });
         self.enter(|| {
             wiring::add_address("eth0", Ipv4Addr::new(10, 244, 0, 2).into(), 24);

@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::path::Path;
 
 use nix::sched::{CloneFlags, setns, unshare};
 
@@ -46,6 +47,14 @@ impl Space {
         let made = Self::current();
         drop(home);
         made
+    }
+
+    /// Opens the network namespace that the file at `path` is.
+    #[track_caller]
+    pub(crate) fn open_net(path: &Path) -> Self {
+        let file = File::open(path);
+        let file = file.unwrap_or_else(|error| panic!("open {}: {error}", path.display()));
+        Self::from_net(file.into())
     }
 
     /// Wraps an open network namespace.

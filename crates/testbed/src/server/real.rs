@@ -12,7 +12,7 @@ mod udhcpd;
 use std::fs;
 use std::net::Ipv4Addr;
 use std::os::fd::AsFd;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -28,8 +28,8 @@ use crate::deadline::Deadline;
 use crate::lan::Lan;
 use crate::log::Log;
 use crate::process::{Process, tied_to_this_thread};
+use crate::program::program;
 use crate::space::Space;
-use crate::suite::workspace;
 
 /// The servers there are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -298,15 +298,5 @@ impl Files {
 /// Returns a command for a server: of those unpacked for the tests, or else of the machine's.
 #[track_caller]
 fn command(name: &str) -> Command {
-    let unpacked = workspace().join("target/test-servers");
-    let roots = [unpacked.as_path(), Path::new("/"), Path::new("/usr/local")];
-    let found = roots.iter().find_map(|root| {
-        let directories = ["usr/sbin", "usr/bin", "sbin", "bin"];
-        let mut paths = directories.iter().map(|bin| root.join(bin).join(name));
-        paths.find(|path| path.is_file())
-    });
-    let Some(path) = found else {
-        panic!("{name} is not installed: run `make packages`");
-    };
-    tied_to_this_thread(&path.display().to_string())
+    tied_to_this_thread(&program(name).display().to_string())
 }
