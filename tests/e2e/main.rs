@@ -11,6 +11,7 @@
 )]
 
 mod awkward_servers;
+mod containerd;
 mod dhcp_changes;
 mod dhcp_concurrency;
 mod dhcp_crashes;
