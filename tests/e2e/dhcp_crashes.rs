@@ -211,7 +211,12 @@ fn survey(work: impl FnOnce(&World, &Tracing) -> Container) -> Vec<Step> {
     let varies = |step: &Step| {
         ["accept", "recv", "recvmsg"].contains(&step.call()) || step.to_string().contains(" ARP ")
     };
-    steps.retain(|step| step.nth() == 1 || !varies(step));
+    // What the kernel tells of the node's links comes when it comes.
+    let is_news = |step: &Step| {
+        let text = step.to_string();
+        text.starts_with("recv netlink") || text.starts_with("recv socket:")
+    };
+    steps.retain(|step| !is_news(step) && (step.nth() == 1 || !varies(step)));
     container.attachment.del();
     steps
 }

@@ -1,7 +1,8 @@
 //! The lease daemon of the plugins under test, on a node.
 
 use std::fs;
-use std::io::ErrorKind;
+use std::io::{ErrorKind, Read as _};
+use std::net::Shutdown;
 use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
@@ -205,7 +206,7 @@ impl Daemon {
                     .add_watch(watched, AddWatchFlags::IN_CREATE)
                     .expect("watch a directory");
                 match UnixStream::connect(&socket) {
-                    Ok(_) => return,
+                    Ok(stream) => return see_off(stream),
                     Err(error)
                         if matches!(
                             error.kind(),
@@ -232,6 +233,14 @@ impl Daemon {
             }
         });
     }
+}
+
+/// Ends a connection without a request, and waits until the daemon is through with it.
+fn see_off(mut stream: UnixStream) {
+    let _ = stream.shutdown(Shutdown::Write);
+    // A daemon that ends or complains meanwhile shows in what the test does next.
+    let _ = stream.set_read_timeout(Some(Duration::from_secs(5)));
+    let _ = stream.read_to_end(&mut Vec::new());
 }
 
 fn launch(node: &Node, executable: &Path, flags: &[String]) -> Process {
