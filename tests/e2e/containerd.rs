@@ -10,7 +10,7 @@ use nix::mount::{MntFlags, umount2};
 use serde_json::Value;
 use testbed::runtime::{Containerd, PodSandbox};
 use testbed::server::{Dnsmasq, DnsmasqOptions};
-use testbed::{Bed, Daemon, Deadline, Echo, LanAddresses, Node, echo, not_run, observe};
+use testbed::{Bed, Daemon, Deadline, Echo, LanAddresses, Node, echo, not_run, observe, suite};
 
 use crate::dhcp_daemon::{records, reference_cannot};
 
@@ -254,6 +254,71 @@ fn pods_that_are_made_at_once_have_a_lease_each() {
 }
 
 #[test]
+fn the_nodes_addresses_stay_right_when_the_plugins_are_replaced_under_pods() {
+    let Some(reference) = reference_beside() else {
+        return;
+    };
+    for (makers, heirs) in [
+        (reference, suite().directory()),
+        (suite().directory(), reference),
+    ] {
+        let bed = Bed::new();
+        let Some(containerd) = Containerd::start(&bed.node, &list("macvlan-host-local")) else {
+            return;
+        };
+        containerd.replace_plugins(makers);
+        let [old, running] = ["old", "running"].map(|name| containerd.run_pod(name));
+        containerd.replace_plugins(heirs);
+        let new = containerd.run_pod("new");
+        assert_eq!(addresses(&new), ["10.10.20.4"]);
+        old.stop().unwrap();
+        old.stop().unwrap();
+        assert_eq!(addresses(&running), ["10.10.20.3"]);
+        assert_reaches(&running, Ipv4Addr::new(10, 10, 20, 4));
+        for pod in [old, running, new] {
+            pod.remove().unwrap();
+        }
+        assert_nothing_is_left(&containerd, &bed.node);
+    }
+}
+
+#[test]
+fn pods_with_leases_are_stopped_by_the_suite_that_did_not_make_them() {
+    let Some(reference) = reference_beside() else {
+        return;
+    };
+    for (makers, heirs) in [
+        (reference, suite().directory()),
+        (suite().directory(), reference),
+    ] {
+        let bed = Bed::new();
+        bed.node.add_default_route(&bed.lan);
+        let dnsmasq = Dnsmasq::start(&bed.lan);
+        let Some(containerd) = Containerd::start(&bed.node, &list("macvlan-dhcp")) else {
+            return;
+        };
+        containerd.replace_plugins(makers);
+        let daemon = Daemon::start_of(makers, &bed.node, &[]);
+        let old = containerd.run_pod("old");
+        let leased = dnsmasq.wait_for_leases(|leases| leases.len() == 1, Deadline::secs(5));
+        daemon.stop();
+        containerd.replace_plugins(heirs);
+        let _daemon = Daemon::start_of(heirs, &bed.node, &[]);
+        let new = containerd.run_pod("new");
+        assert_ne!(addresses(&new), [leased[0].address.to_string()]);
+        assert_reaches(&old, bed.lan.router());
+        for pod in [old, new] {
+            pod.stop().unwrap();
+            pod.stop().unwrap();
+            pod.remove().unwrap();
+        }
+        assert_eq!(containerd.pods(), [""; 0]);
+        assert_eq!(bed.node.list("/run/netns"), [""; 0]);
+        assert_eq!(bed.node.list("/var/lib/cni/results"), [""; 0]);
+    }
+}
+
+#[test]
 fn kubelet_is_told_when_the_daemon_is_down() {
     let bed = Bed::new();
     bed.node.add_default_route(&bed.lan);
@@ -273,6 +338,19 @@ fn kubelet_is_told_when_the_daemon_is_down() {
     assert!(obstacle.contains("/run/cni/dhcp.sock"), "{obstacle}");
     let _daemon = Daemon::start(&bed.node, &[]);
     assert_eq!(containerd.network_obstacle(), None);
+}
+
+/// Returns the Go plugins, unless they are not there or are what is under test.
+fn reference_beside() -> Option<&'static Path> {
+    let directory = Path::new("/usr/lib/cni");
+    if suite().is_reference() {
+        return None;
+    }
+    if !directory.join("loopback").is_file() {
+        not_run("the Go plugins are not installed (containernetworking-plugins)");
+        return None;
+    }
+    Some(directory)
 }
 
 /// Runs each of `works` on a thread of its own.

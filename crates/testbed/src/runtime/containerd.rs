@@ -4,7 +4,7 @@
 //! `/run/containerd` of the node, whose mounts it shares, as the lease daemon has to see the pods' namespaces.
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
@@ -69,6 +69,11 @@ impl Containerd {
         drop(self.cgroup.take());
         (self.process, self.cgroup) = launch(&self.node);
         self.await_service();
+    }
+
+    /// Replaces the plugins in containerd's plugin directory by those of another, while pods run.
+    pub fn replace_plugins(&self, directory: &Path) {
+        self.node.enter(|| install_plugins(directory));
     }
 
     /// Runs a pod, and asserts that it can be run.
@@ -189,9 +194,15 @@ fn write_files(conflist: &str) {
     let wrapper = directory.join("runc-wrapper");
     fs::write(&wrapper, runc).expect("write a wrapper of runc");
     fs::set_permissions(&wrapper, PermissionsExt::from_mode(0o755)).expect("make it executable");
-    let plugins = suite().directory().display().to_string();
-    let config = CONFIG.replace("PLUGINS", &plugins);
-    fs::write(directory.join("config.toml"), config).expect("write containerd's configuration");
+    fs::write(directory.join("config.toml"), CONFIG).expect("write containerd's configuration");
+    install_plugins(suite().directory());
+}
+
+/// Lets containerd's plugin directory be this one, at once, as a package manager replaces files.
+fn install_plugins(directory: &Path) {
+    let new = Path::new(DIRECTORY).join("plugins.new");
+    symlink(directory, &new).expect("link the plugins");
+    fs::rename(new, Path::new(DIRECTORY).join("plugins")).expect("put the plugins in place");
 }
 
 fn import_image() {
@@ -251,7 +262,7 @@ restrict_oom_score_adj = true
 disable_apparmor = true
 disable_cgroup = true
 [plugins.'io.containerd.grpc.v1.cri'.cni]
-bin_dir = 'PLUGINS'
+bin_dir = '/run/containerd/plugins'
 conf_dir = '/run/containerd/net.d'
 [plugins.'io.containerd.grpc.v1.cri'.containerd]
 snapshotter = 'native'
