@@ -37,3 +37,4 @@ mod spec_versions;
 mod static_ipam;
 mod status_and_gc;
 mod traces;
+mod upgrade;

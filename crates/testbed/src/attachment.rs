@@ -77,6 +77,12 @@ impl Attachment {
         &self.container_id
     }
 
+    /// Returns the result that CHECK and DEL pass on.
+    #[must_use]
+    pub fn result(&self) -> Option<&Value> {
+        self.prev_result.as_ref()
+    }
+
     /// Runs ADD, asserts that it succeeds, and returns its result.
     #[track_caller]
     pub fn add(&mut self) -> Value {

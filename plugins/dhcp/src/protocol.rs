@@ -37,10 +37,14 @@ pub(crate) enum Request {
     Add(Box<AddRequest>),
     Del {
         attachment: Attachment,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        foreign: Option<Box<Foreign>>,
     },
     Check {
         attachment: Attachment,
         addresses: Vec<IpNetwork>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        foreign: Option<Box<Foreign>>,
     },
     Gc {
         network: NetworkName,
@@ -60,6 +64,15 @@ pub(crate) struct AddRequest {
     #[serde(default)]
     pub(crate) pod: Option<String>,
     pub(crate) lease: LeaseConfig,
+}
+
+/// What it takes to take over an attachment that another daemon leased an address for.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Foreign {
+    /// The ADD, as it would be asked for today.
+    pub(crate) add: AddRequest,
+    /// What the runtime was told then.
+    pub(crate) addresses: Vec<IpNetwork>,
 }
 
 /// What the daemon answers.
@@ -170,6 +183,7 @@ mod tests {
     fn a_message_is_its_length_and_its_json() {
         let message = encode(Request::Del {
             attachment: attachment(),
+            foreign: None,
         })
         .unwrap();
         let (header, json) = message.split_first_chunk::<HEADER>().unwrap();

@@ -4,13 +4,14 @@ mod acting;
 mod keeping;
 mod pod;
 mod stage;
+mod taking_over;
 mod turn;
 mod waiting;
 
 use std::rc::Rc;
 
 use cni::{Attachment, Code, Error};
-use dhcp_client::{Answer, Client, Event, Instant, ProbeOutcome, State};
+use dhcp_client::{Action, Answer, Client, Config, Event, Instant, ProbeOutcome, State};
 use ipnetwork::IpNetwork;
 use tracing::span::EnteredSpan;
 
@@ -24,6 +25,7 @@ use crate::lease_config::LeaseConfig;
 use crate::protocol::AddRequest;
 
 use stage::Stage;
+pub(crate) use stage::Then;
 pub(crate) use waiting::Adder;
 use waiting::Waiting;
 
@@ -70,17 +72,34 @@ impl Holder {
         now: Instant,
         node: &Node,
     ) -> Self {
+        let within = request.lease.timeout().unwrap_or(node.patience);
+        let client_config = client_config::of(&request.lease, link.mac(), node);
+        let (mut holder, actions) = Self::new(id, request, link, client_config, now);
+        holder.only_adder = Some(adder.call);
+        holder.waiting = Some(Waiting::new(adder, now, within));
+        let _entered = holder.enter_span();
+        tracing::info!(mac = %holder.link.mac(), "asking for a lease");
+        holder.perform(actions, now, node);
+        holder
+    }
+
+    /// A holder that has nothing yet, and what its client says first.
+    fn new(
+        id: u64,
+        request: AddRequest,
+        link: PodLink,
+        client_config: Config,
+        now: Instant,
+    ) -> (Self, Vec<Action>) {
         let AddRequest {
             attachment,
             pod,
             lease: config,
             ..
         } = request;
-        let client_config = client_config::of(&config, link.mac(), node);
         let identity = Identity::of(&client_config, link.parent());
         let (client, actions) = Client::new(client_config, fastrand::u64(..), now);
-        let within = config.timeout().unwrap_or(node.patience);
-        let mut holder = Self {
+        let holder = Self {
             id,
             attachment: Rc::new(attachment),
             config,
@@ -90,8 +109,8 @@ impl Holder {
             exchange: None,
             listen_until: None,
             probing: None,
-            only_adder: Some(adder.call),
-            waiting: Some(Waiting::new(adder, now, within)),
+            only_adder: None,
+            waiting: None,
             stage: Stage::Asking { asked: None },
             server_station: None,
             recorded: false,
@@ -99,10 +118,7 @@ impl Holder {
             gone: false,
             pod,
         };
-        let _entered = holder.enter_span();
-        tracing::info!(mac = %holder.link.mac(), "asking for a lease");
-        holder.perform(actions, now, node);
-        holder
+        (holder, actions)
     }
 
     pub(crate) fn attachment(&self) -> &Rc<Attachment> {
@@ -260,9 +276,7 @@ impl Holder {
     /// Gives the lease back, or stops asking for one.
     pub(crate) fn release(&mut self, now: Instant, node: &Node) {
         let _entered = self.enter_span();
-        if let Some(waiting) = self.waiting.take() {
-            waiting.fail(&outcome::deleted_meanwhile(&self.attachment));
-        }
+        self.fail_waiting(&outcome::deleted_meanwhile(&self.attachment));
         self.note_release(node);
         self.step(Event::Release, now, node);
         self.forget(node);
@@ -271,8 +285,8 @@ impl Holder {
     /// Ends an ADD under way with an error.
     pub(crate) fn cancel_add(&mut self, error: &Error, now: Instant, node: &Node) {
         let _entered = self.enter_span();
-        if let Some(waiting) = self.waiting.take() {
-            waiting.fail(error);
+        if self.waiting.is_some() {
+            self.fail_waiting(error);
             self.abandon(now, node);
         }
     }
@@ -303,7 +317,10 @@ impl Holder {
 
     /// The time of the ADDs is over.
     fn give_up(&mut self, now: Instant, node: &Node) {
-        let Some(waiting) = self.waiting.take() else {
+        if self.stage.taking_over().is_some() {
+            return self.leave_to_the_server(node);
+        }
+        let Some(waiting) = &self.waiting else {
             return;
         };
         let waited = waiting.until().duration_since(waiting.since());
@@ -321,13 +338,16 @@ impl Holder {
             None => outcome::no_lease_in_time(&self.attachment, &self.client, waited),
         };
         tracing::warn!("{error}");
-        waiting.fail(&error);
+        self.fail_waiting(&error);
         self.abandon(now, node);
     }
 
     /// Stops asking for a lease that no ADD waits for, unless the pod has had one before.
     fn abandon(&mut self, now: Instant, node: &Node) {
-        if !self.stage.is_attached() {
+        if self.stage.taking_over().is_some() {
+            self.gone = true;
+            self.close(node);
+        } else if !self.stage.is_attached() {
             self.step(Event::Release, now, node);
             self.forget(node);
         }

@@ -7,21 +7,22 @@ mod rounds;
 mod turns;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::os::fd::OwnedFd;
 use std::rc::Rc;
 
-use cni::{Attachment, ContainerId, Error, IfName, NetworkName};
+use cni::{Attachment, ContainerId, IfName, NetworkName};
 use dhcp_client::Instant;
-use ipnetwork::IpNetwork;
+use ipnetwork::{IpNetwork, Ipv4Network};
 
 use super::connection::{Call, Message};
-use super::holder::{Adder, Holder};
+use super::holder::{Adder, Holder, Then};
 use super::link::PodLink;
 use super::node::{Node, Socket};
 use super::outcome;
 use super::pace::Pace;
 use super::record::Record;
 use super::record_store::Records;
-use crate::protocol::{AddRequest, Reply, Request};
+use crate::protocol::{AddRequest, Foreign, Reply, Request};
 use rounds::Rounds;
 
 /// The leases, by a number that is never used again.
@@ -147,14 +148,34 @@ impl Leases {
                     now,
                 );
             }
-            Request::Del { attachment } => {
+            Request::Del {
+                attachment,
+                foreign,
+            } => {
+                let theirs = foreign.filter(|_| !self.attached.contains_key(&attachment));
+                let theirs = theirs.and_then(|foreign| self.find_foreign(*foreign, namespace));
+                if let Some(theirs) = theirs {
+                    let adder = Adder {
+                        call: number,
+                        reply,
+                    };
+                    return self.take_over(theirs, Then::Release, adder, now);
+                }
                 self.release(&attachment, now);
                 Ok(())
             }
             Request::Check {
                 attachment,
                 addresses,
-            } => self.check(&attachment, &addresses, now),
+                foreign,
+            } => {
+                let adder = Adder {
+                    call: number,
+                    reply,
+                };
+                let foreign = foreign.map(|foreign| (foreign, namespace));
+                return self.check(&attachment, &addresses, foreign, adder, now);
+            }
             Request::Gc { network, valid } => {
                 self.collect(&network, &valid, now);
                 Ok(())
@@ -178,13 +199,7 @@ impl Leases {
         }
     }
 
-    fn add(
-        &mut self,
-        request: AddRequest,
-        namespace: Option<std::os::fd::OwnedFd>,
-        adder: Adder,
-        now: Instant,
-    ) {
+    fn add(&mut self, request: AddRequest, namespace: Option<OwnedFd>, adder: Adder, now: Instant) {
         let found = PodLink::find(&request, namespace, &self.node.root);
         let link = match found {
             Ok(link) => link,
@@ -221,17 +236,54 @@ impl Leases {
     }
 
     fn check(
-        &self,
+        &mut self,
         attachment: &Attachment,
         promised: &[IpNetwork],
+        foreign: Option<(Box<Foreign>, Option<OwnedFd>)>,
+        adder: Adder,
         now: Instant,
-    ) -> Result<(), Error> {
-        let holder = self
-            .attached
-            .get(attachment)
-            .and_then(|id| self.holders.get(id));
-        let holder = holder.ok_or_else(|| outcome::no_lease(attachment))?;
-        holder.check(promised, now)
+    ) {
+        let known = self.attached.get(attachment).copied();
+        let checked = match known.and_then(|id| Some((id, self.holders.get(&id)?))) {
+            Some((id, holder)) if holder.is_taking_over() => {
+                return self.with(id, now, |holder, node| holder.join(adder, now, node));
+            }
+            Some((_, holder)) => holder.check(promised, now),
+            None => {
+                let theirs =
+                    foreign.and_then(|(foreign, namespace)| self.find_foreign(*foreign, namespace));
+                if let Some(theirs) = theirs {
+                    return self.take_over(theirs, Then::Keep, adder, now);
+                }
+                Err(outcome::no_lease(attachment))
+            }
+        };
+        adder.answer(match checked {
+            Ok(()) => Reply::Done { result: None },
+            Err(error) => Reply::failed(&error),
+        });
+    }
+
+    /// Looks for a pod that has an address which another daemon must have leased.
+    fn find_foreign(&self, foreign: Foreign, namespace: Option<OwnedFd>) -> Option<Theirs> {
+        let Foreign { add, addresses } = foreign;
+        let found = PodLink::find_with_address(&add, namespace, &addresses, &self.node.root);
+        let (link, address) = found.ok()??;
+        Some((add, link, address))
+    }
+
+    fn take_over(&mut self, theirs: Theirs, then: Then, adder: Adder, now: Instant) {
+        let (request, link, address) = theirs;
+        let id = self.next_id;
+        self.next_id += 1;
+        let on = (link, address);
+        let holder = Holder::take_over(id, request, on, then, adder, now, &self.node);
+        // One that is to be released is nobody's attachment any more.
+        if then == Then::Keep {
+            self.attached.insert(Rc::clone(holder.attachment()), id);
+        }
+        self.holders.insert(id, Box::new(holder));
+        self.with(id, now, |_, _| {});
     }
 
     fn collect(&mut self, network: &NetworkName, valid: &[(ContainerId, IfName)], now: Instant) {
@@ -287,3 +339,6 @@ impl Leases {
         self.note(lan, traffic, now);
     }
 }
+
+/// An attachment with an address that another daemon leased, and its link.
+type Theirs = (AddRequest, PodLink, Ipv4Network);

@@ -9,6 +9,7 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use cni::{IfName, MacAddr};
+use ipnetwork::{IpNetwork, Ipv4Network};
 use netlink::{LinkChange, Netlink};
 use netns::{Netns, NetnsId};
 use nix::errno::Errno;
@@ -38,6 +39,42 @@ impl PodLink {
         namespace: Option<OwnedFd>,
         root: &HostRoot,
     ) -> Result<Self, Error> {
+        let (found, mut netlink, is_up) = Self::locate(request, namespace, root)?;
+        if !is_up {
+            netlink.set_link(
+                found.index,
+                &LinkChange {
+                    up: Some(true),
+                    ..LinkChange::default()
+                },
+            )?;
+        }
+        Ok(found)
+    }
+
+    /// Finds the link of an attachment that exists, and the first of `promised` that it has.
+    pub(crate) fn find_with_address(
+        request: &AddRequest,
+        namespace: Option<OwnedFd>,
+        promised: &[IpNetwork],
+        root: &HostRoot,
+    ) -> Result<Option<(Self, Ipv4Network)>, Error> {
+        let (found, mut netlink, _) = Self::locate(request, namespace, root)?;
+        let present = netlink.addresses(found.index)?;
+        let address = promised.iter().find_map(|promised| match promised {
+            IpNetwork::V4(address) if present.iter().any(|on_link| on_link.net == *promised) => {
+                Some(*address)
+            }
+            IpNetwork::V4(_) | IpNetwork::V6(_) => None,
+        });
+        Ok(address.map(|address| (found, address)))
+    }
+
+    fn locate(
+        request: &AddRequest,
+        namespace: Option<OwnedFd>,
+        root: &HostRoot,
+    ) -> Result<(Self, Netlink, bool), Error> {
         let namespace = Netns::from_fd(namespace.ok_or(Error::NoNamespace)?)?;
         let netns_id = namespace.id()?;
         let netns_path = PathBuf::from(&request.netns_path);
@@ -55,16 +92,7 @@ impl PodLink {
         let Some(mac) = link.mac.filter(|mac| !mac.is_zero()) else {
             return Err(Error::NoMac { ifname });
         };
-        if !link.up {
-            netlink.set_link(
-                link.index,
-                &LinkChange {
-                    up: Some(true),
-                    ..LinkChange::default()
-                },
-            )?;
-        }
-        Ok(Self {
+        let found = Self {
             netns_path,
             netns_id,
             ifname,
@@ -72,7 +100,8 @@ impl PodLink {
             mac,
             parent: uplink(&link),
             mtu: Some(link.mtu),
-        })
+        };
+        Ok((found, netlink, link.up))
     }
 
     /// Whether `other` is the same link, whatever its MTU has become and by whichever path it was found.

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use cni::{Attachment, Code, Error};
 use dhcp_client::{Answer, Client, Intent, Trouble};
-use ipnetwork::IpNetwork;
+use ipnetwork::{IpNetwork, Ipv4Network};
 
 use super::link;
 
@@ -94,6 +94,27 @@ pub(crate) fn no_lease(attachment: &Attachment) -> Error {
         format!("the dhcp daemon holds no lease for {attachment}"),
     )
     .with_details("the pod has to be made anew")
+}
+
+/// CHECK finds an address that another daemon leased, and no server lets the pod keep it.
+pub(crate) fn not_taken_over(
+    attachment: &Attachment,
+    address: Ipv4Network,
+    client: &Client,
+    fault: Option<&str>,
+) -> Error {
+    let what = format!("cannot take over the lease of {address} for {attachment}");
+    match (client.trouble(), fault) {
+        (Some(trouble), _) => Error::new(Code::NoLease, format!("{what}: {trouble}"))
+            .with_details("the pod has to be made anew"),
+        (None, Some(fault)) => Error::new(Code::TryAgainLater, format!("{what}: {fault}"))
+            .with_details("see the pod's link"),
+        (None, None) => Error::new(
+            Code::TryAgainLater,
+            format!("{what}: no DHCP server confirmed it"),
+        )
+        .with_details("check that the server that leased it answers; each CHECK asks again"),
+    }
 }
 
 /// CHECK finds a lease that is not in use.

@@ -7,7 +7,7 @@ use dhcp_client::{Action, Destination, Event, Instant, Lease, Probe, Transmit, U
 
 use super::Holder;
 use super::pod::without_options;
-use super::stage::Stage;
+use super::stage::{Stage, Then};
 use crate::daemon::exchange::{self, Exchange};
 use crate::daemon::node::Node;
 use crate::daemon::probing::Probing;
@@ -18,6 +18,9 @@ use crate::protocol::Reply;
 impl Holder {
     /// Does what the client says, in its order.
     pub(super) fn perform(&mut self, actions: Vec<Action>, now: Instant, node: &Node) {
+        if self.is_denied() {
+            return self.leave_to_the_server(node);
+        }
         for action in actions {
             match action {
                 Action::Send(transmit) => self.send(&transmit, now, node),
@@ -50,9 +53,7 @@ impl Holder {
         }
         tracing::info!("the pod is gone: {text}");
         self.gone = true;
-        if let Some(waiting) = self.waiting.take() {
-            waiting.fail(&outcome::of_link(error));
-        }
+        self.fail_waiting(&outcome::of_link(error));
         self.step(Event::Release, now, node);
         self.forget(node);
     }
@@ -163,6 +164,9 @@ impl Holder {
 
     fn bind(&mut self, lease: &Lease, now: Instant, node: &Node) {
         node.claims.make(self.identity, lease.address, self.id);
+        if let Some((_, Then::Release)) = self.stage.taking_over() {
+            return self.release_for_another(now, node);
+        }
         if self.stage.is_attached() {
             self.change_pod(Some(lease), now, node);
             self.save_or_log(node);
@@ -197,7 +201,9 @@ impl Holder {
             self.stage = asking;
             return Err(error);
         }
-        self.limit_mtu(lease, now, node);
+        if asking.taking_over().is_none() {
+            self.limit_mtu(lease, now, node);
+        }
         self.look_for_address(now);
         Ok(())
     }

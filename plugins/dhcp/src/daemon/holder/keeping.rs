@@ -91,6 +91,7 @@ impl Holder {
         self.recorded = true;
         let (in_pod, seen, asked) = match &self.stage {
             Stage::Asking { asked } => (None, false, asked.clone()),
+            Stage::TakingOver { .. } => (None, false, None),
             Stage::Attached(pod) => (pod.has.clone(), pod.seen, None),
         };
         node.records.save(&Record {
