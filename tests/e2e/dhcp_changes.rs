@@ -12,11 +12,11 @@ use crate::networks::{macvlan_dhcp, with};
 
 /// A server whose answers follow what a test sets.
 #[derive(Clone)]
-struct Changing {
+pub(crate) struct Changing {
     /// Offset in the LAN of the address it gives.
     address: Arc<AtomicU32>,
     /// Offset in the LAN of the router it names.
-    router: Arc<AtomicU32>,
+    pub(crate) router: Arc<AtomicU32>,
     silent: Arc<AtomicBool>,
     deaf_to_unicast: Arc<AtomicBool>,
     lease: u32,
@@ -25,7 +25,7 @@ struct Changing {
 }
 
 impl Changing {
-    fn new(lease: u32, renewal: u32, rebinding: u32) -> Self {
+    pub(crate) fn new(lease: u32, renewal: u32, rebinding: u32) -> Self {
         Self {
             address: Arc::new(AtomicU32::new(77)),
             router: Arc::new(AtomicU32::new(1)),
@@ -37,7 +37,7 @@ impl Changing {
         }
     }
 
-    fn start(&self, bed: &Bed) -> ScriptedServer {
+    pub(crate) fn start(&self, bed: &Bed) -> ScriptedServer {
         let (this, server, netmask) = (self.clone(), bed.lan.router(), bed.lan.netmask());
         let offsets = offsets(&bed.lan);
         ScriptedServer::start(&bed.lan, move |message| {

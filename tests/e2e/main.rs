@@ -12,6 +12,7 @@
 
 mod awkward_servers;
 mod containerd;
+mod default_route;
 mod dhcp_changes;
 mod dhcp_concurrency;
 mod dhcp_crashes;

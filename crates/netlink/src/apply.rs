@@ -12,10 +12,12 @@ use netns::{Netns, announce};
 use crate::link::{Link, LinkChange};
 use crate::{Error, Netlink, NewAddress};
 
+mod default_route;
 mod detection;
 pub mod plan;
 mod sysctl;
 
+pub use default_route::{DefaultRoute, Unwanted};
 use sysctl::Notify;
 
 /// Puts the addresses of `result` that belong to `link`, and all of its routes, on `link`, and switches it on.

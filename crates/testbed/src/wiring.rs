@@ -140,7 +140,7 @@ pub fn delete_address(name: &str, address: IpAddr, prefix_len: u8) {
     request(RTM_DELADDR, 0, &address_message(name, address, prefix_len));
 }
 
-/// Adds a default route.
+/// Adds a default route, of IPv4 in front of those that are there.
 pub fn add_default_route(name: &str, gateway: IpAddr) {
     let header = [
         family(gateway),
@@ -158,7 +158,7 @@ pub fn add_default_route(name: &str, gateway: IpAddr) {
     ];
     request(
         RTM_NEWROUTE,
-        CREATE,
+        NLM_F_CREATE,
         &Message(header.to_vec())
             .address(RTA_GATEWAY, gateway)
             .u32(RTA_OIF, index(name)),

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use cni::{Args, Attachment, Code, Error};
 use dhcp_client::DEFAULT_PARAMETERS;
+use netlink::apply::DefaultRoute;
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -20,8 +21,30 @@ use options::code;
 
 /// The parts of a request configuration that concern this plugin.
 #[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub(crate) struct Document {
     pub(crate) ipam: Ipam,
+    /// A key of the interface plugin's. One that has another meaning for it is of no concern.
+    default_route: Option<Value>,
+}
+
+impl Document {
+    /// Resolves the document for one attachment.
+    pub(crate) fn resolve(
+        &self,
+        attachment: &Attachment,
+        args: &Args,
+    ) -> Result<LeaseConfig, Error> {
+        let default_route = self
+            .default_route
+            .as_ref()
+            .and_then(Value::as_str)
+            .and_then(DefaultRoute::parse);
+        Ok(LeaseConfig {
+            default_route: default_route.unwrap_or_default(),
+            ..self.ipam.resolve(attachment, args)?
+        })
+    }
 }
 
 /// The `ipam` section as given.
@@ -50,11 +73,7 @@ pub(crate) struct Ipam {
 
 impl Ipam {
     /// Resolves the section for one attachment.
-    pub(crate) fn resolve(
-        &self,
-        attachment: &Attachment,
-        args: &Args,
-    ) -> Result<LeaseConfig, Error> {
+    fn resolve(&self, attachment: &Attachment, args: &Args) -> Result<LeaseConfig, Error> {
         let provide = self.provided(args)?;
         let provides = |code| {
             provide
@@ -76,6 +95,7 @@ impl Ipam {
             conflict_detection: self.conflict_detection.unwrap_or(ConflictDetection::Fast),
             broadcast: self.broadcast,
             on_address_change: self.on_address_change.unwrap_or(OnAddressChange::Apply),
+            default_route: DefaultRoute::default(),
             provide,
         })
     }

@@ -6,6 +6,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use ipnetwork::IpNetwork;
+use netlink::apply::DefaultRoute;
 use serde::{Deserialize, Serialize};
 
 /// The resolved `ipam` section.
@@ -30,6 +31,9 @@ pub(crate) struct LeaseConfig {
     /// Whether to ask for answers by broadcast; the daemon's default where absent.
     pub(crate) broadcast: Option<bool>,
     pub(crate) on_address_change: OnAddressChange,
+    /// Whether a changed lease brings its default route, as the interface plugin decides it at ADD.
+    #[serde(default)]
+    pub(crate) default_route: DefaultRoute,
 }
 
 impl LeaseConfig {

@@ -27,11 +27,11 @@ impl Plugin for Dhcp {
     }
 
     fn add(&self, call: &Call, attachment: &Attachment, netns: &Path) -> Result<AddResult, Error> {
-        let ipam = call.config.decode::<Document>()?.ipam;
-        let lease = ipam.resolve(attachment, &call.args)?;
+        let document = call.config.decode::<Document>()?;
+        let lease = document.resolve(attachment, &call.args)?;
         let (add, namespace) = add_request(call, attachment, lease, netns)?;
         let request = Request::Add(Box::new(add));
-        let mut daemon = DaemonConnection::open(ipam.daemon_socket_path.as_deref())
+        let mut daemon = DaemonConnection::open(document.ipam.daemon_socket_path.as_deref())
             .map_err(|error| error.into_cni(Code::TryAgainLater))?;
         let result = daemon
             .ask(&request, Some(&namespace))?
@@ -134,8 +134,8 @@ fn foreign(
     promised: &AddResult,
     netns: &Path,
 ) -> Option<(Box<Foreign>, Netns)> {
-    let ipam = call.config.decode::<Document>().ok()?.ipam;
-    let lease = ipam.resolve(attachment, &call.args).ok()?;
+    let document = call.config.decode::<Document>().ok()?;
+    let lease = document.resolve(attachment, &call.args).ok()?;
     let (add, namespace) = add_request(call, attachment, lease, netns).ok()?;
     let addresses = addresses(promised);
     Some((Box::new(Foreign { add, addresses }), namespace))

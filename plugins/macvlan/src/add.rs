@@ -38,6 +38,10 @@ pub(crate) fn add(call: &Call, attachment: &Attachment, netns: &Path) -> Result<
         // A DHCP server may have lowered its MTU.
         link = inside.link_by_index(created.index)?;
         accept(&mut result, name, &link)?;
+        let unwanted = config.default_route.unwanted(&mut inside, link.index)?;
+        result
+            .routes
+            .retain(|route| !unwanted.has(route.dst, route.table));
     }
     result.interfaces = vec![interface(&link, netns)];
     result.dns = dns::merge(&call.config.dns, result.dns);

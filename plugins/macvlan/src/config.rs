@@ -5,6 +5,7 @@
 
 use cni::{Args, MacAddr, RequestConfig};
 use netlink::MacvlanMode;
+use netlink::apply::DefaultRoute;
 use serde::Deserialize;
 
 use crate::error::{Error, MacFault};
@@ -24,6 +25,8 @@ pub(crate) struct Config {
     pub(crate) place: Place,
     /// Length of the parent's queue of broadcasts, where it is set.
     pub(crate) bc_queue_len: Option<u32>,
+    /// Whether the link gets the default routes of its IPAM.
+    pub(crate) default_route: DefaultRoute,
 }
 
 /// The netns in which a parent is looked for.
@@ -70,6 +73,7 @@ impl Config {
                 Some(false) | None => Place::Host,
             },
             bc_queue_len: keys.bc_queue_len.filter(|&length| length != 0),
+            default_route: default_route(keys.default_route)?,
         })
     }
 }
@@ -92,7 +96,23 @@ fn mode(name: Option<String>) -> Result<MacvlanMode, Error> {
     }
     MacvlanMode::parse(&name)
         .filter(|mode| MODES.contains(mode))
-        .ok_or(Error::UnknownMode { name })
+        .ok_or(Error::Unsupported {
+            key: "mode",
+            value: name,
+            supported: MODES.map(MacvlanMode::as_str).join(", "),
+        })
+}
+
+fn default_route(name: Option<String>) -> Result<DefaultRoute, Error> {
+    let name = name.unwrap_or_default();
+    if name.is_empty() {
+        return Ok(DefaultRoute::Always);
+    }
+    DefaultRoute::parse(&name).ok_or(Error::Unsupported {
+        key: "defaultRoute",
+        value: name,
+        supported: DefaultRoute::ALL.map(DefaultRoute::as_str).join(", "),
+    })
 }
 
 fn unicast(key: &'static str, text: String) -> Result<MacAddr, Error> {
@@ -116,6 +136,8 @@ struct Keys {
     link_in_container: Option<bool>,
     #[serde(rename = "bcqueuelen")]
     bc_queue_len: Option<u32>,
+    #[serde(rename = "defaultRoute")]
+    default_route: Option<String>,
     #[serde(rename = "runtimeConfig")]
     runtime_config: Option<Requested>,
 }
@@ -145,14 +167,15 @@ mod tests {
             mac: None,
             place: Place::Host,
             bc_queue_len: None,
+            default_route: DefaultRoute::Always,
         };
         let unset = json!({
-            "master": "", "mode": "", "mtu": 0, "mac": "", "linkInContainer": false, "bcqueuelen": 0,
+            "master": "", "mode": "", "mtu": 0, "mac": "", "linkInContainer": false, "bcqueuelen": 0, "defaultRoute": "",
             "runtimeConfig": { "mac": "" }, "args": { "cni": { "mac": "" } }
         });
         let null = json!({
             "master": null, "mode": null, "mtu": null, "mac": null, "linkInContainer": null,
-            "bcqueuelen": null, "runtimeConfig": null, "args": null
+            "bcqueuelen": null, "defaultRoute": null, "runtimeConfig": null, "args": null
         });
         for keys in [json!({}), unset, null] {
             assert_eq!(
@@ -167,6 +190,7 @@ mod tests {
     fn every_key_counts_in_any_case() {
         let config = parse(
             &json!({ "Master": "eth1", "MODE": "vepa", "mtu": 1400, "LinkInContainer": true, "bcQueueLen": 5000,
+                     "DefaultRoute": "unless-present",
                      "capabilities": { "mac": true }, "promiscMode": 7 }),
             "",
         );
@@ -177,6 +201,7 @@ mod tests {
             mac: None,
             place: Place::Container,
             bc_queue_len: Some(5000),
+            default_route: DefaultRoute::UnlessPresent,
         };
         assert_eq!(config.expect("well-formed"), expected);
     }
@@ -252,12 +277,18 @@ mod tests {
     }
 
     #[test]
-    fn an_unknown_mode_is_named_with_the_known_ones() {
+    fn an_unknown_name_is_told_with_the_known_ones() {
         for name in ["source", "Bridge", "bridge "] {
             let text =
                 format!("mode: {name:?} is not supported, only bridge, private, vepa, passthru");
             refused(&json!({ "mode": name }), "", Code::UnsupportedField, &text);
         }
+        refused(
+            &json!({ "defaultRoute": "no" }),
+            "",
+            Code::UnsupportedField,
+            "defaultRoute: \"no\" is not supported, only always, unless-present, never",
+        );
     }
 
     #[test]
@@ -267,6 +298,7 @@ mod tests {
             (json!({ "master": 1 }), "master"),
             (json!({ "bcqueuelen": [] }), "bcqueuelen"),
             (json!({ "linkInContainer": "yes" }), "linkInContainer"),
+            (json!({ "defaultRoute": true }), "defaultRoute"),
             (
                 json!({ "runtimeConfig": { "mac": 2 } }),
                 "runtimeConfig.mac",

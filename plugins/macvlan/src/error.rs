@@ -6,11 +6,10 @@ use std::fmt;
 
 use cni::{Code, MacAddr, quoted};
 use ipnetwork::IpNetwork;
-use netlink::MacvlanMode;
 use nix::errno::Errno;
 
 use crate::check::Difference;
-use crate::config::{MAC_IN_CNI_ARGS, MODES, Place};
+use crate::config::{MAC_IN_CNI_ARGS, Place};
 use crate::obstacle::Obstacle;
 
 /// A fault of one run of the plugin.
@@ -20,8 +19,12 @@ pub(crate) enum Error {
     #[error("{}", .0.msg)]
     Cni(cni::Error),
 
-    #[error("mode: {} is not supported, only {}", quoted(name), modes())]
-    UnknownMode { name: String },
+    #[error("{key}: {} is not supported, only {supported}", quoted(value))]
+    Unsupported {
+        key: &'static str,
+        value: String,
+        supported: String,
+    },
 
     #[error("{key}: {} {fault}", quoted(text))]
     InvalidMac {
@@ -128,7 +131,7 @@ impl Error {
     fn code(&self) -> Code {
         match self {
             Self::Cni(error) => error.code,
-            Self::UnknownMode { .. } => Code::UnsupportedField,
+            Self::Unsupported { .. } => Code::UnsupportedField,
             Self::InvalidMac { key, .. } if *key == MAC_IN_CNI_ARGS => Code::InvalidEnvironment,
             Self::InvalidMac { .. }
             | Self::NoDefaultRoute { .. }
@@ -189,7 +192,7 @@ impl Error {
             Self::NoAddress { .. } => {
                 "correct its configuration; a network without addresses has no \"ipam\"".to_owned()
             }
-            Self::UnknownMode { .. }
+            Self::Unsupported { .. }
             | Self::Netns(_)
             | Self::Netlink(_)
             | Self::Differs(_)
@@ -237,10 +240,6 @@ fn netlink_code(error: &netlink::Error) -> Code {
         | netlink::Error::Interrupted { .. }
         | netlink::Error::Socket { .. } => Code::Kernel,
     }
-}
-
-fn modes() -> String {
-    MODES.map(MacvlanMode::as_str).join(", ")
 }
 
 impl fmt::Display for MacFault {

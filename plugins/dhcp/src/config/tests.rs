@@ -16,9 +16,7 @@ fn attachment() -> Attachment {
 fn resolve_with(args: &str, mut ipam: Value) -> Result<LeaseConfig, Error> {
     ipam["type"] = "dhcp".into();
     let document: Document = cni::decode(&json!({ "ipam": ipam }))?;
-    document
-        .ipam
-        .resolve(&attachment(), &Args::parse(args).unwrap())
+    document.resolve(&attachment(), &Args::parse(args).unwrap())
 }
 
 fn resolve(ipam: Value) -> Result<LeaseConfig, Error> {
@@ -40,6 +38,23 @@ fn an_empty_section_asks_as_the_reference_would_and_for_more() {
         (None, None, None)
     );
     assert_eq!(config.on_address_change, OnAddressChange::Apply);
+}
+
+#[test]
+fn the_choice_of_the_default_route_is_taken_from_beside_the_section() {
+    for (value, expected) in [
+        (json!("always"), DefaultRoute::Always),
+        (json!("unless-present"), DefaultRoute::UnlessPresent),
+        (json!("never"), DefaultRoute::Never),
+        (json!(""), DefaultRoute::Always),
+        (json!(null), DefaultRoute::Always),
+        (json!(true), DefaultRoute::Always),
+    ] {
+        let document = json!({"ipam": {"type": "dhcp"}, "defaultRoute": value});
+        let document: Document = cni::decode(&document).unwrap();
+        let config = document.resolve(&attachment(), &Args::default()).unwrap();
+        assert_eq!(config.default_route, expected, "{value}");
+    }
 }
 
 #[test]

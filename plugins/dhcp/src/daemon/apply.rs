@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use cni::AddResult;
 use ipnetwork::{IpNetwork, Ipv4Network};
-use netlink::apply::plan;
+use netlink::apply::{DefaultRoute, plan};
 use netlink::{LinkChange, Netlink, NewAddress, NewRoute};
 use netns::announce;
 
@@ -30,6 +30,8 @@ pub(crate) struct Change {
     pub(crate) lifetime: Option<Duration>,
     /// The MTU that the link is to have from now on; none leaves it as it is.
     pub(crate) mtu: Option<u32>,
+    /// Whether the link gets the new default route.
+    pub(crate) default_route: DefaultRoute,
     /// Whether the link is known to have had the lease's address.
     pub(crate) is_ours: bool,
 }
@@ -93,16 +95,16 @@ pub(crate) fn change(link: &PodLink, change: &Change, node: &Node) -> Result<Fou
     if let Some(wanted) = change.mtu.filter(|wanted| *wanted != mtu) {
         limit(&mut netlink, link, wanted);
     }
-    let wanted = change
-        .new
-        .as_ref()
-        .map(|new| routes(link, new))
-        .unwrap_or_default();
-    let obsolete = change
-        .old
-        .as_ref()
-        .map(|old| routes(link, old))
-        .unwrap_or_default();
+    let unwanted = change.default_route.unwanted(&mut netlink, link.index())?;
+    let routes_of = |result: Option<&AddResult>| {
+        let mut routes = result
+            .map(|result| routes(link, result))
+            .unwrap_or_default();
+        routes.retain(|route| !unwanted.has(route.dst, Some(route.table)));
+        routes
+    };
+    let wanted = routes_of(change.new.as_ref());
+    let obsolete = routes_of(change.old.as_ref());
     for route in obsolete.iter().filter(|route| !wanted.contains(route)) {
         log_refusal(netlink.delete_route(route));
     }

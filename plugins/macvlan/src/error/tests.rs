@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use super::*;
 use cni::MacAddr;
+use netlink::MacvlanMode;
 
 #[test]
 fn each_fault_has_its_code_message_and_advice() {
@@ -50,12 +51,14 @@ fn configuration() -> Vec<(Error, Expected)> {
     let unicast = "a link needs a unicast MAC, such as 02:00:5e:00:53:01";
     vec![
         (
-            Error::UnknownMode {
-                name: "source".to_owned(),
+            Error::Unsupported {
+                key: "mode",
+                value: "source".to_owned(),
+                supported: "bridge, private".to_owned(),
             },
             (
                 2,
-                r#"mode: "source" is not supported, only bridge, private, vepa, passthru"#,
+                r#"mode: "source" is not supported, only bridge, private"#,
                 "",
             ),
         ),

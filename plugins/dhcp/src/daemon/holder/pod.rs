@@ -141,6 +141,7 @@ impl Holder {
             mtu: new
                 .and_then(mtu)
                 .filter(|new| pod.has.as_ref().and_then(mtu) != Some(*new)),
+            default_route: self.config.default_route,
             is_ours: pod.seen,
         };
         match apply::change(&self.link, &change, node) {
