@@ -32,6 +32,7 @@ mod macvlan_del;
 mod multus;
 mod network_definitions;
 mod networks;
+mod podman;
 mod real_servers;
 mod scale;
 mod spec_versions;

@@ -182,14 +182,15 @@ fn addresses_and_a_mac_of_the_annotation_reach_the_pod() {
     let (ips, got) = asked("macvlan-static", &["192.168.0.41/24"]);
     assert_eq!((ips, got.as_str()), (json!(["192.168.0.41"]), mac));
     // In CNI_ARGS alone.
+    let (ips, got) = asked("macvlan-host-local", &["10.10.20.77"]);
+    assert_eq!((ips, got.as_str()), (json!(["10.10.20.77"]), mac));
     differs(
-        "Go: this release does not read MAC in CNI_ARGS, and host-local no comma list",
+        "Go: host-local takes neither a list in IP= nor a prefix length",
         || {
-            let (ips, got) = asked("macvlan-dual-stack", &["10.10.20.150", "fd00:10:20::150"]);
+            let (ips, _) = asked("macvlan-dual-stack", &["10.10.20.150", "fd00:10:20::150"]);
             assert_eq!(ips, json!(["10.10.20.150", "fd00:10:20::150"]));
-            assert_eq!(got, mac);
-            let (ips, got) = asked("macvlan-host-local", &["10.10.20.77/24"]);
-            assert_eq!((ips, got.as_str()), (json!(["10.10.20.77"]), mac));
+            let (ips, _) = asked("macvlan-host-local", &["10.10.20.78/24"]);
+            assert_eq!(ips, json!(["10.10.20.78"]));
         },
     );
 }

@@ -4,7 +4,7 @@
 //! `/run/containerd` of the node, whose mounts it shares, as the lease daemon has to see the pods' namespaces.
 
 use std::fs;
-use std::os::unix::fs::{PermissionsExt, symlink};
+use std::os::unix::fs::symlink;
 use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
@@ -13,7 +13,7 @@ use nix::poll::poll;
 
 use super::cgroup::Cgroup;
 use super::cri::{Cri, CriError, PodSandbox};
-use super::image;
+use super::{image, maps_everybody, wrap_runtime};
 use crate::deadline::Deadline;
 use crate::log::Log;
 use crate::mounts;
@@ -181,19 +181,7 @@ fn write_files(conflist: &str) {
     let directory = Path::new(DIRECTORY);
     fs::create_dir_all(directory.join("net.d")).expect("make containerd's directories");
     fs::write(directory.join("net.d/10-lan.conflist"), conflist).expect("write the network");
-    // Without the group of terminals in the user namespace, a container's /dev/pts cannot belong to it.
-    let edit = if maps_everybody("gid_map") {
-        ""
-    } else {
-        "for at; do [ -f \"$at/config.json\" ] && sed -i 's/,\"gid=5\"//' \"$at/config.json\"; done"
-    };
-    let runc = format!(
-        "#!/bin/sh\n{edit}\nexec {} \"$@\"\n",
-        program("runc").display()
-    );
-    let wrapper = directory.join("runc-wrapper");
-    fs::write(&wrapper, runc).expect("write a wrapper of runc");
-    fs::set_permissions(&wrapper, PermissionsExt::from_mode(0o755)).expect("make it executable");
+    wrap_runtime("runc", &directory.join("runc-wrapper"));
     fs::write(directory.join("config.toml"), CONFIG).expect("write containerd's configuration");
     install_plugins(suite().directory());
 }
@@ -215,12 +203,6 @@ fn import_image() {
         .arg(archive);
     let output = command.output().expect("run ctr");
     assert!(output.status.success(), "{command:?}: {output:?}");
-}
-
-/// Says whether this process's user namespace has all users or groups, as the first one has.
-fn maps_everybody(map: &str) -> bool {
-    let map = fs::read_to_string(format!("/proc/self/{map}")).expect("read an identity map");
-    map.split_whitespace().eq(["0", "0", "4294967295"])
 }
 
 const DIRECTORY: &str = "/run/containerd";
