@@ -6,11 +6,11 @@
 use std::sync::Mutex;
 use std::thread;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use testbed::server::{Dnsmasq, DnsmasqLease, DnsmasqOptions};
-use testbed::{Attachment, Bed, Daemon, Deadline, Pod, Step, Tracing, observe};
+use testbed::{Attachment, Bed, Daemon, Deadline, Invocation, Pod, Step, Tracing, observe};
 
-use crate::dhcp_daemon::{address_of, records, reference_cannot};
+use crate::dhcp_daemon::{address_of, network, records, reference_cannot};
 use crate::networks::macvlan_dhcp;
 
 #[test]
@@ -18,7 +18,7 @@ fn killed_at_any_step_of_add_the_daemon_loses_and_leaks_no_lease() {
     if reference_cannot() {
         return;
     }
-    let steps = survey(|world, tracing| {
+    let steps = survey(|world, tracing, _| {
         let mut pod = world.pod("first");
         tracing.begin();
         pod.attachment.add();
@@ -26,7 +26,7 @@ fn killed_at_any_step_of_add_the_daemon_loses_and_leaks_no_lease() {
     });
     at_every(&steps, 30, &[true, false], |world, step, restart_first| {
         let mut first = world.pod("first");
-        let (mut daemon, tracing) = Daemon::start_traced(&world.bed.node, &[]);
+        let (mut daemon, tracing) = world.traced_daemon();
         tracing.begin();
         tracing.kill_before(step);
         let added = first.attachment.try_add();
@@ -65,7 +65,7 @@ fn killed_at_any_step_of_del_the_daemon_loses_and_leaks_no_lease() {
     if reference_cannot() {
         return;
     }
-    let steps = survey(|world, tracing| {
+    let steps = survey(|world, tracing, _| {
         let mut pod = world.pod("first");
         pod.attachment.add();
         tracing.begin();
@@ -75,7 +75,7 @@ fn killed_at_any_step_of_del_the_daemon_loses_and_leaks_no_lease() {
     at_every(&steps, 8, &[true, false], |world, step, restart_first| {
         let mut kept = world.pod("kept");
         let mut first = world.pod("first");
-        let (mut daemon, tracing) = Daemon::start_traced(&world.bed.node, &[]);
+        let (mut daemon, tracing) = world.traced_daemon();
         let result = kept.attachment.add();
         first.attachment.add();
         tracing.begin();
@@ -108,22 +108,22 @@ fn killed_at_any_step_of_a_renewal_the_daemon_goes_on_renewing() {
     if reference_cannot() {
         return;
     }
-    let steps = survey(|world, tracing| {
+    let steps = survey(|world, tracing, daemon| {
         let mut pod = world.pod("first");
         let address = address_of(&pod.attachment.add());
         tracing.begin();
-        world.await_renewal(&address);
+        world.await_renewal(&address, daemon);
         pod
     });
     at_every(&steps, 20, &[true], |world, step, _| {
         let mut first = world.pod("first");
-        let (mut daemon, tracing) = Daemon::start_traced(&world.bed.node, &[]);
+        let (mut daemon, tracing) = world.traced_daemon();
         let result = first.attachment.add();
         tracing.begin();
         tracing.kill_before(step);
         await_death(&daemon, step);
         daemon.restart();
-        world.await_renewal(&address_of(&result));
+        world.await_renewal(&address_of(&result), &daemon);
         world.holds(&[&result]);
         first.attachment.check();
         let address = &first.pod.enter(|| observe::address_objects("net1"))[0];
@@ -163,6 +163,16 @@ impl World {
         Container { pod, attachment }
     }
 
+    fn traced_daemon(&self) -> (Daemon, Tracing) {
+        let started = Daemon::start_traced(&self.bed.node, &[]);
+        // Waiting for the daemon took a connection. Once another is answered, its steps are over.
+        let mut config = network("lan", json!({}));
+        config["cniVersion"] = "1.1.0".into();
+        let status = Invocation::new(&self.bed.node, "dhcp", "STATUS").config(&config);
+        status.run().ok();
+        started
+    }
+
     /// The server has the leases of these results and no other.
     fn holds(&self, results: &[&Value]) {
         let mut wanted: Vec<_> = results.iter().map(|result| address_of(result)).collect();
@@ -178,12 +188,18 @@ impl World {
         self.dnsmasq.wait_for_leases(leased, Deadline::secs(10));
     }
 
-    fn await_renewal(&self, address: &str) {
-        let renewed = |line: &str| line.contains("DHCPACK") && line.contains(address);
-        let mark = self.dnsmasq.log().mark();
-        self.dnsmasq
-            .log()
-            .wait_after(mark, renewed, Deadline::secs(20));
+    fn await_renewal(&self, address: &str, daemon: &Daemon) {
+        let renewed = |lines: &[String]| {
+            let acks = |line: &&String| line.contains("DHCPACK") && line.contains(address);
+            lines.iter().filter(acks).count()
+        };
+        let log = self.dnsmasq.log();
+        let before = renewed(&log.lines());
+        assert!(
+            log.wait_until(|lines| renewed(lines) > before, Deadline::secs(20)),
+            "no renewal of {address}; the daemon:\n{}dnsmasq:\n{log}",
+            daemon.log()
+        );
     }
 
     fn is_tidy(&self) {
@@ -202,10 +218,10 @@ fn await_death(daemon: &Daemon, step: &Step) {
 }
 
 /// The steps of what `work` does.
-fn survey(work: impl FnOnce(&World, &Tracing) -> Container) -> Vec<Step> {
+fn survey(work: impl FnOnce(&World, &Tracing, &Daemon) -> Container) -> Vec<Step> {
     let world = World::new();
-    let (_daemon, tracing) = Daemon::start_traced(&world.bed.node, &[]);
-    let container = work(&world, &tracing);
+    let (daemon, tracing) = world.traced_daemon();
+    let container = work(&world, &tracing, &daemon);
     let mut steps = tracing.steps();
     // Whether anything has come is asked, and probes are sent, as often as there is time for it.
     let varies = |step: &Step| {

@@ -66,8 +66,13 @@ impl Daemon {
         let executable = suite().directory().join("dhcp");
         let flags: Vec<_> = flags.iter().map(ToString::to_string).collect();
         let tracing = Tracing::default();
-        let process =
-            node.enter(|| Process::spawn_traced(command(&executable, &flags), tracing.clone()));
+        let process = node.enter(|| {
+            // It goes on when it is traced.
+            let mut command = tied_to_this_thread("/bin/sh");
+            command.args(["-c", "kill -STOP $$; exec \"$0\" daemon \"$@\""]);
+            command.arg(&executable).args(&flags);
+            Process::spawn_traced(command, tracing.clone())
+        });
         let daemon = Self {
             node: node.clone(),
             executable,
