@@ -72,7 +72,8 @@ cases! {
         let naks = (request.kind() == Some(MessageType::Request)).then(|| Reply::broadcast(&nak));
         naks.into_iter().chain(ordinary(request).map(|reply| deliver(request, &reply))).collect()
     })
-        => ordinary_pod();
+        => ordinary_pod()
+            .wavers("Go: a NAK of any server can end the attempt, whichever is read first");
     two_servers: script(|request| {
         let Some(first) = ordinary(request) else { return Vec::new() };
         let second = replace(first.clone(), 54, SECOND.octets()).yiaddr([192, 168, 50, 99].into());
