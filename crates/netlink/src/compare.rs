@@ -71,7 +71,8 @@ fn compare_link(link: &Link, interface: &Interface) -> Result<(), Difference> {
     {
         return Err(Difference::Mac {
             ifname,
-            expected: expected.to_owned(),
+            expected: MacAddr::parse(expected)
+                .map_or_else(|_| cni::quoted(expected), |mac| mac.to_string()),
             found: link.mac,
         });
     }
@@ -135,17 +136,42 @@ fn compare_routes(
     })?;
     for planned in planned {
         if !found.iter().any(|found| is_same_route(&planned.new, found)) {
+            let here: Vec<_> = found
+                .into_iter()
+                .filter(|found| found.dst == planned.new.dst)
+                .collect();
+            let elsewhere = match here.first() {
+                Some(_) => None,
+                None => route_elsewhere(netlink, &planned.new)?.map(Box::new),
+            };
             return Err(Difference::Route {
                 ifname: link.name.clone(),
                 expected: Box::new(planned.new),
-                found: found
-                    .into_iter()
-                    .filter(|found| found.dst == planned.new.dst)
-                    .collect(),
+                found: here,
+                elsewhere,
             });
         }
     }
     Ok(())
+}
+
+/// Returns the link that has a route to the same destination, and the route.
+fn route_elsewhere(
+    netlink: &mut Netlink,
+    expected: &NewRoute,
+) -> Result<Option<(String, KernelRoute)>, Error> {
+    let routes = netlink.routes(RouteFilter {
+        ifindex: None,
+        table: Some(expected.table),
+    })?;
+    let found = routes
+        .into_iter()
+        .filter(|route| route.dst == expected.dst && route.ifindex != Some(expected.ifindex))
+        .find_map(|route| Some((route.ifindex?, route)));
+    let Some((ifindex, route)) = found else {
+        return Ok(None);
+    };
+    Ok(Some((netlink.link_by_index(ifindex)?.name, route)))
 }
 
 fn is_same_route(expected: &NewRoute, found: &KernelRoute) -> bool {

@@ -34,7 +34,7 @@ pub enum Difference {
     Mac {
         /// Its name.
         ifname: String,
-        /// What the result says.
+        /// What the result says, quoted where it is no MAC.
         expected: String,
         /// What the link has.
         found: Option<MacAddr>,
@@ -50,7 +50,7 @@ pub enum Difference {
         found: u32,
     },
     /// The link lacks an address.
-    #[error("link {ifname:?} has no address {expected}, {}", Instead(.found))]
+    #[error("link {ifname:?} has no address {expected}, {}", instead(.found))]
     Address {
         /// Its name.
         ifname: String,
@@ -68,7 +68,7 @@ pub enum Difference {
         address: IpNetwork,
     },
     /// The link lacks a route.
-    #[error("link {ifname:?} has no route {expected}, {}", Instead(.found))]
+    #[error("link {ifname:?} has no route {expected}, {}", route_instead(.found, .elsewhere.as_deref()))]
     Route {
         /// Its name.
         ifname: String,
@@ -76,6 +76,8 @@ pub enum Difference {
         expected: Box<NewRoute>,
         /// What the link has to the same destination.
         found: Vec<KernelRoute>,
+        /// Where it has none, another link that has one, and that.
+        elsewhere: Option<Box<(String, KernelRoute)>>,
     },
     /// The link cannot be looked at.
     #[error(transparent)]
@@ -94,19 +96,19 @@ impl fmt::Display for Found<'_> {
     }
 }
 
-/// Prints what there is instead.
-struct Instead<'a, T>(&'a [T]);
+/// Says what there is instead.
+fn instead<T: fmt::Display>(found: &[T]) -> String {
+    if found.is_empty() {
+        "nor any like it".to_owned()
+    } else {
+        format!("but {}", cni::listed(found, ", "))
+    }
+}
 
-impl<T: fmt::Display> fmt::Display for Instead<'_, T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.0.is_empty() {
-            return f.write_str("nor any like it");
-        }
-        f.write_str("but ")?;
-        for (place, item) in self.0.iter().enumerate() {
-            let separator = if place == 0 { "" } else { ", " };
-            write!(f, "{separator}{item}")?;
-        }
-        Ok(())
+/// Says where a route is instead.
+fn route_instead(found: &[KernelRoute], elsewhere: Option<&(String, KernelRoute)>) -> String {
+    match elsewhere {
+        Some((ifname, route)) => format!("but link {ifname:?} has {route}"),
+        None => instead(found),
     }
 }

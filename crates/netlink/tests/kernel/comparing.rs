@@ -121,6 +121,27 @@ fn a_missing_address_is_told_with_those_that_are_there() {
 }
 
 #[test]
+fn many_addresses_do_not_make_a_long_text() {
+    let (mut node, result) = attached();
+    node.ip("address del 192.0.2.5/24 dev net1");
+    for last in 10..30 {
+        node.ip(&format!("address add 192.0.2.{last}/32 dev net1"));
+    }
+    assert_eq!(
+        difference(&mut node, &result).to_string(),
+        "link \"net1\" has no address 192.0.2.5/24, but 192.0.2.10/32, 192.0.2.11/32, 192.0.2.12/32, and 17 more"
+    );
+}
+
+#[test]
+fn what_is_no_mac_in_a_result_is_quoted() {
+    let (mut node, mut result) = attached();
+    result.interfaces[0].mac = Some("two\nlines".to_owned());
+    let text = difference(&mut node, &result).to_string();
+    assert!(text.ends_with(r#", not "two\nlines""#), "{text}");
+}
+
+#[test]
 fn a_missing_route_is_told_with_what_is_there_instead() {
     assert_eq!(
         after("route replace default via 192.0.2.2").to_string(),
@@ -185,8 +206,8 @@ fn a_route_on_another_link_does_not_count() {
     node.ip("address add 192.0.2.6/24 dev net2");
     node.ip("route del default");
     node.ip("route add default via 192.0.2.1 dev net2");
-    assert!(matches!(
-        difference(&mut node, &result),
-        Difference::Route { .. }
-    ));
+    assert_eq!(
+        difference(&mut node, &result).to_string(),
+        "link \"net1\" has no route 0.0.0.0/0 via 192.0.2.1, but link \"net2\" has 0.0.0.0/0 via 192.0.2.1"
+    );
 }
