@@ -17,7 +17,7 @@ pub(crate) struct Changing {
     address: Arc<AtomicU32>,
     /// Offset in the LAN of the router it names.
     pub(crate) router: Arc<AtomicU32>,
-    silent: Arc<AtomicBool>,
+    pub(crate) silent: Arc<AtomicBool>,
     deaf_to_unicast: Arc<AtomicBool>,
     lease: u32,
     renewal: u32,

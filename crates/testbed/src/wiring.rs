@@ -4,7 +4,7 @@
 //! must not trust the other.
 
 use std::fs::File;
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 use std::path::Path;
 
@@ -68,6 +68,19 @@ pub fn create_macvlan(name: &str, parent: &str) {
 /// Deletes a link.
 pub fn delete(name: &str) {
     request(RTM_DELLINK, 0, &link(index(name), false));
+}
+
+/// Changes the mode of a macvlan link, by its number in the kernel.
+pub fn set_macvlan_mode(name: &str, mode: u32) {
+    let info = |info: Message| {
+        info.text(INFO_KIND, "macvlan")
+            .nest(INFO_DATA, |data| data.u32(IFLA_MACVLAN_MODE, mode))
+    };
+    request(
+        RTM_NEWLINK,
+        0,
+        &link_flags(index(name), 0, 0).nest(IFLA_LINKINFO, info),
+    );
 }
 
 /// Sets a link up.
@@ -142,25 +155,36 @@ pub fn delete_address(name: &str, address: IpAddr, prefix_len: u8) {
 
 /// Adds a default route, of IPv4 in front of those that are there.
 pub fn add_default_route(name: &str, gateway: IpAddr) {
-    let header = [
-        family(gateway),
-        0,
-        0,
-        0,
-        RT_TABLE_MAIN,
-        RTPROT_STATIC,
-        0,
-        RTN_UNICAST,
-        0,
-        0,
-        0,
-        0,
-    ];
+    let everything: IpAddr = match gateway {
+        IpAddr::V4(_) => Ipv4Addr::UNSPECIFIED.into(),
+        IpAddr::V6(_) => Ipv6Addr::UNSPECIFIED.into(),
+    };
     request(
         RTM_NEWROUTE,
         NLM_F_CREATE,
-        &Message(header.to_vec())
+        &route_message(everything, 0)
             .address(RTA_GATEWAY, gateway)
+            .u32(RTA_OIF, index(name)),
+    );
+}
+
+/// Adds a route, unless there is one to that destination.
+pub fn add_route(name: &str, destination: IpAddr, prefix_len: u8, gateway: IpAddr) {
+    request(
+        RTM_NEWROUTE,
+        CREATE,
+        &route_message(destination, prefix_len)
+            .address(RTA_GATEWAY, gateway)
+            .u32(RTA_OIF, index(name)),
+    );
+}
+
+/// Deletes the route through a link to that destination.
+pub fn delete_route(name: &str, destination: IpAddr, prefix_len: u8) {
+    request(
+        RTM_DELROUTE,
+        0,
+        &of_route(destination, prefix_len, RTPROT_UNSPEC, RT_SCOPE_NOWHERE)
             .u32(RTA_OIF, index(name)),
     );
 }
@@ -196,6 +220,17 @@ fn address_message(name: &str, address: IpAddr, prefix_len: u8) -> Message {
     Message(header)
         .address(IFA_LOCAL, address)
         .address(IFA_ADDRESS, address)
+}
+
+fn route_message(destination: IpAddr, prefix_len: u8) -> Message {
+    of_route(destination, prefix_len, RTPROT_STATIC, RT_SCOPE_UNIVERSE)
+}
+
+fn of_route(destination: IpAddr, prefix_len: u8, protocol: u8, scope: u8) -> Message {
+    let mut header = vec![family(destination), prefix_len, 0, 0];
+    header.extend([RT_TABLE_MAIN, protocol, scope, RTN_UNICAST]);
+    header.extend([0; 4]);
+    Message(header).address(RTA_DST, destination)
 }
 
 fn link(index: u32, up: bool) -> Message {
@@ -298,6 +333,7 @@ const RTM_DELLINK: u16 = 17;
 const RTM_NEWADDR: u16 = 20;
 const RTM_DELADDR: u16 = 21;
 const RTM_NEWROUTE: u16 = 24;
+const RTM_DELROUTE: u16 = 25;
 const RTM_NEWNEIGH: u16 = 28;
 const AF_INET: u8 = 2;
 const AF_INET6: u8 = 10;
@@ -317,10 +353,14 @@ const MACVLAN_MODE_BRIDGE: u32 = 4;
 const IFA_ADDRESS: u16 = 1;
 const IFA_LOCAL: u16 = 2;
 const IFA_F_NODAD: u8 = 2;
+const RTA_DST: u16 = 1;
 const RTA_OIF: u16 = 4;
 const RTA_GATEWAY: u16 = 5;
 const RT_TABLE_MAIN: u8 = 254;
+const RTPROT_UNSPEC: u8 = 0;
 const RTPROT_STATIC: u8 = 4;
+const RT_SCOPE_UNIVERSE: u8 = 0;
+const RT_SCOPE_NOWHERE: u8 = 255;
 const RTN_UNICAST: u8 = 1;
 const NDA_DST: u16 = 1;
 const NDA_LLADDR: u16 = 2;

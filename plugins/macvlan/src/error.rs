@@ -150,6 +150,9 @@ impl Error {
             Self::DiffersFromResult(netlink::compare::Difference::Unknown(error)) => {
                 netlink_code(error)
             }
+            Self::DiffersFromResult(netlink::compare::Difference::Duplicate { .. }) => {
+                Code::DuplicateAddress
+            }
             Self::Differs(_) | Self::DiffersFromResult(_) => Code::AttachmentDiffers,
         }
     }
@@ -192,11 +195,20 @@ impl Error {
             Self::NoAddress { .. } => {
                 "correct its configuration; a network without addresses has no \"ipam\"".to_owned()
             }
+            Self::Netlink(netlink::Error::DuplicateAddress { .. })
+            | Self::DiffersFromResult(netlink::compare::Difference::Duplicate { .. }) => {
+                "find the host that has it, or give the pod another address".to_owned()
+            }
+            Self::Differs(Difference::NotPromised { .. } | Difference::OtherNetns { .. }) => {
+                "the runtime must pass on the result of this attachment's ADD".to_owned()
+            }
             Self::Unsupported { .. }
             | Self::Netns(_)
             | Self::Netlink(_)
-            | Self::Differs(_)
-            | Self::DiffersFromResult(_) => String::new(),
+            | Self::DiffersFromResult(netlink::compare::Difference::Unknown(_)) => String::new(),
+            Self::Differs(_) | Self::DiffersFromResult(_) => {
+                "delete the pod, so that it is made anew".to_owned()
+            }
         }
     }
 }

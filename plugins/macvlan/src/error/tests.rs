@@ -4,42 +4,75 @@ use std::path::PathBuf;
 
 use super::*;
 use cni::MacAddr;
-use netlink::MacvlanMode;
+use netlink::{KernelRoute, MacvlanMode, NewRoute, compare};
+use testbed::{Text, assert_texts, variants};
+
+variants!(Error {
+    Error::Cni(_),
+    Error::Unsupported { .. },
+    Error::InvalidMac { fault: MacFault::Malformed, .. },
+    Error::InvalidMac { fault: MacFault::Multicast, .. },
+    Error::InvalidMac { fault: MacFault::Zero, .. },
+    Error::NoDefaultRoute { .. },
+    Error::ParentMissing { .. },
+    Error::ParentNotEthernet { .. },
+    Error::MtuOutOfRange { .. },
+    Error::MtuBelowIpv6 { .. },
+    Error::ParentDown { .. },
+    Error::ParentWireless { .. },
+    Error::NameTaken { .. },
+    Error::Obstructed { obstacle: Obstacle::Occupant { .. }, .. },
+    Error::Obstructed { obstacle: Obstacle::NotAlone, .. },
+    Error::Obstructed { obstacle: Obstacle::TakenByPassthru, .. },
+    Error::Obstructed { obstacle: Obstacle::Mac { .. }, .. },
+    Error::ParentMac { .. },
+    Error::NoAddress { .. },
+    Error::Netns(_),
+    Error::Netlink(_),
+    Error::Differs(Difference::NetnsGone { .. }),
+    Error::Differs(Difference::NotPromised { .. }),
+    Error::Differs(Difference::OtherNetns { .. }),
+    Error::Differs(Difference::Kind { .. }),
+    Error::Differs(Difference::Mode { .. }),
+    Error::Differs(Difference::Parent { .. }),
+    Error::DiffersFromResult(compare::Difference::NotPromised { .. }),
+    Error::DiffersFromResult(compare::Difference::LinkGone { .. }),
+    Error::DiffersFromResult(compare::Difference::Down { .. }),
+    Error::DiffersFromResult(compare::Difference::Mac { .. }),
+    Error::DiffersFromResult(compare::Difference::Mtu { .. }),
+    Error::DiffersFromResult(compare::Difference::Address { .. }),
+    Error::DiffersFromResult(compare::Difference::Duplicate { .. }),
+    Error::DiffersFromResult(compare::Difference::Route { .. }),
+    Error::DiffersFromResult(compare::Difference::Unknown(_)),
+});
 
 #[test]
 fn each_fault_has_its_code_message_and_advice() {
-    for (error, expected) in table() {
-        let error = cni::Error::from(error);
-        println!(
-            "{}\t{}\n\t{}",
-            error.code.number(),
-            error.msg,
-            error.details
-        );
-        let found = (
-            error.code.number(),
-            error.msg.as_str(),
-            error.details.as_str(),
-        );
-        assert_eq!(found, expected);
-        assert!(
-            error.msg.len() < 300 && error.details.len() < 300,
-            "too long: {error:?}"
-        );
-        assert!(
-            !error.msg.contains('\n') && !error.msg.ends_with('.'),
-            "{error:?}"
-        );
-    }
+    assert_texts(VARIANTS, &table());
 }
 
 type Expected = (u32, &'static str, &'static str);
 
-fn table() -> Vec<(Error, Expected)> {
-    [configuration(), node(), kernel(), differences()]
-        .into_iter()
-        .flatten()
-        .collect()
+fn table() -> Vec<Text> {
+    [
+        configuration(),
+        node(),
+        kernel(),
+        differences(),
+        differences_from_result(),
+    ]
+    .into_iter()
+    .flatten()
+    .map(|(error, expected)| {
+        let variant = variant(&error);
+        let cni::Error { code, msg, details } = error.into();
+        Text {
+            variant,
+            found: (code.number(), msg, details),
+            expected,
+        }
+    })
+    .collect()
 }
 
 fn configuration() -> Vec<(Error, Expected)> {
@@ -260,7 +293,7 @@ fn kernel() -> Vec<(Error, Expected)> {
             (
                 105,
                 "address fd00::7 is in use by another host on the link",
-                "",
+                "find the host that has it, or give the pod another address",
             ),
         ),
         (
@@ -321,14 +354,18 @@ const OCCUPIED: &str = "set \"master\" to the bridge or bond itself; a parent of
 fn differences() -> Vec<(Error, Expected)> {
     let ifname = || "net1".to_owned();
     let netns = || PathBuf::from("/run/netns/p");
+    let anew = "delete the pod, so that it is made anew";
+    let result = "the runtime must pass on the result of this attachment's ADD";
     [
         (
             Difference::NetnsGone { netns: netns() },
             r#"the network namespace "/run/netns/p" is gone"#,
+            anew,
         ),
         (
             Difference::NotPromised { ifname: ifname() },
             r#"prevResult.interfaces: there is no "net1" with a sandbox"#,
+            result,
         ),
         (
             Difference::OtherNetns {
@@ -337,6 +374,7 @@ fn differences() -> Vec<(Error, Expected)> {
                 netns: netns(),
             },
             r#"prevResult.interfaces: "net1" is in the sandbox "/run/netns/q", which is not CNI_NETNS "/run/netns/p""#,
+            result,
         ),
         (
             Difference::Kind {
@@ -344,6 +382,7 @@ fn differences() -> Vec<(Error, Expected)> {
                 kind: Some("veth".to_owned()),
             },
             r#"the link "net1" is not a macvlan, but veth"#,
+            anew,
         ),
         (
             Difference::Kind {
@@ -351,6 +390,7 @@ fn differences() -> Vec<(Error, Expected)> {
                 kind: None,
             },
             r#"the link "net1" is not a macvlan, but a device"#,
+            anew,
         ),
         (
             Difference::Mode {
@@ -359,6 +399,7 @@ fn differences() -> Vec<(Error, Expected)> {
                 promised: MacvlanMode::Bridge,
             },
             r#"the link "net1" has mode vepa, expected bridge"#,
+            anew,
         ),
         (
             Difference::Parent {
@@ -366,8 +407,105 @@ fn differences() -> Vec<(Error, Expected)> {
                 promised: "eth1".to_owned(),
             },
             r#"the link "net1" has another parent than "eth1""#,
+            anew,
         ),
     ]
-    .map(|(difference, msg)| (difference.into(), (104, msg, "")))
+    .map(|(difference, msg, advice)| (difference.into(), (104, msg, advice)))
+    .into()
+}
+
+fn differences_from_result() -> Vec<(Error, Expected)> {
+    let ifname = || "net1".to_owned();
+    let anew = "delete the pod, so that it is made anew";
+    let net = |text: &str| text.parse().expect("a network");
+    let expected = NewRoute::new(net("10.0.0.0/8"), None, 7);
+    let found = KernelRoute {
+        dst: net("10.0.0.0/8"),
+        gw: Some("192.0.2.1".parse().expect("an address")),
+        ifindex: Some(2),
+        table: 254,
+        scope: 0,
+        priority: 0,
+        mtu: None,
+        advmss: None,
+        protocol: 3,
+        onlink: false,
+        kind: 1,
+    };
+    let route = |elsewhere| compare::Difference::Route {
+        ifname: ifname(),
+        expected: Box::new(expected),
+        found: vec![],
+        elsewhere,
+    };
+    [
+        (
+            compare::Difference::NotPromised { ifname: ifname() },
+            (104, r#"the result has no interface "net1""#, anew),
+        ),
+        (
+            compare::Difference::LinkGone { ifname: ifname() },
+            (104, r#"there is no link "net1""#, anew),
+        ),
+        (
+            compare::Difference::Down { ifname: ifname() },
+            (104, r#"link "net1" is down"#, anew),
+        ),
+        (
+            compare::Difference::Mac {
+                ifname: ifname(),
+                expected: "02:00:00:00:00:07".to_owned(),
+                found: None,
+            },
+            (104, r#"link "net1" has MAC none, not 02:00:00:00:00:07"#, anew),
+        ),
+        (
+            compare::Difference::Mtu {
+                ifname: ifname(),
+                expected: 1500,
+                found: 1400,
+            },
+            (104, r#"link "net1" has MTU 1400, not 1500"#, anew),
+        ),
+        (
+            compare::Difference::Address {
+                ifname: ifname(),
+                expected: net("192.0.2.5/24"),
+                found: vec![net("192.0.2.6/24")],
+            },
+            (104, r#"link "net1" has no address 192.0.2.5/24, but 192.0.2.6/24"#, anew),
+        ),
+        (
+            compare::Difference::Duplicate {
+                ifname: ifname(),
+                address: net("fd00::7/64"),
+            },
+            (
+                105,
+                r#"address fd00::7/64 of link "net1" is in use by another host"#,
+                "find the host that has it, or give the pod another address",
+            ),
+        ),
+        (
+            route(None),
+            (104, r#"link "net1" has no route 10.0.0.0/8, nor any like it"#, anew),
+        ),
+        (
+            route(Some(Box::new(("eth0".to_owned(), found)))),
+            (
+                104,
+                r#"link "net1" has no route 10.0.0.0/8, but link "eth0" has 10.0.0.0/8 via 192.0.2.1"#,
+                anew,
+            ),
+        ),
+        (
+            compare::Difference::Unknown(netlink::Error::Malformed {
+                operation: "list",
+                object: "routes".to_owned(),
+            }),
+            (100, "cannot list routes: the kernel's reply is malformed", ""),
+        ),
+    ]
+    .map(|(difference, expected)| (difference.into(), expected))
     .into()
 }
