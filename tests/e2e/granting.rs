@@ -3,8 +3,8 @@
 use std::net::Ipv4Addr;
 use std::sync::{Arc, Mutex, MutexGuard};
 
-use testbed::Bed;
 use testbed::server::{Message, MessageType, Reply, ScriptedServer};
+use testbed::{Bed, Deadline};
 
 /// What the server gives to everybody, and how it behaves.
 #[derive(Clone, Debug)]
@@ -46,6 +46,19 @@ impl Granting {
                 .collect()
         });
         Self { grant, server }
+    }
+
+    /// The messages of one kind that have come, in their order.
+    pub(crate) fn received(&self, kind: MessageType) -> Vec<Message> {
+        let mut messages = self.server.received();
+        messages.retain(|message| message.kind() == Some(kind));
+        messages
+    }
+
+    /// Waits for the first message of a kind.
+    #[track_caller]
+    pub(crate) fn wait_for(&self, kind: MessageType, deadline: Deadline) {
+        let _ = self.server.wait_for(kind, 1, deadline);
     }
 
     /// What is given from now on.

@@ -20,6 +20,7 @@ mod dhcp_daemon;
 mod dhcp_lease;
 mod dhcp_lifecycle;
 mod dhcp_link;
+mod dhcp_options;
 mod dhcp_out_of_reach;
 mod dhcp_timing;
 mod faults;

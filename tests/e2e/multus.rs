@@ -149,10 +149,7 @@ fn every_definition_is_deleted_with_whatever_multus_still_knows() {
         };
         deleted(Cache::WithoutResults);
         if is_host_local(&stem) {
-            differs(
-                "Go: host-local's DEL needs the ranges, so that the address is lost",
-                || deleted(Cache::CutDown),
-            );
+            differs("Go: DEL needs the ranges", || deleted(Cache::CutDown));
         } else {
             deleted(Cache::CutDown);
         }
@@ -185,7 +182,7 @@ fn addresses_and_a_mac_of_the_annotation_reach_the_pod() {
     let (ips, got) = asked("macvlan-host-local", &["10.10.20.77"]);
     assert_eq!((ips, got.as_str()), (json!(["10.10.20.77"]), mac));
     differs(
-        "Go: host-local takes neither a list in IP= nor a prefix length",
+        "Go: the comma list that Multus sends in IP= does not parse",
         || {
             let (ips, _) = asked("macvlan-dual-stack", &["10.10.20.150", "fd00:10:20::150"]);
             assert_eq!(ips, json!(["10.10.20.150", "fd00:10:20::150"]));

@@ -5,6 +5,7 @@
     reason = "a test's own functions fail as it does"
 )]
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -97,6 +98,51 @@ fn every_plugin_is_built_and_documented() {
     }
 }
 
+/// What the keys do is held by tests that run on both suites.
+#[test]
+fn every_key_of_a_plugin_is_in_an_end_to_end_test() {
+    let tests = end_to_end_tests();
+    let mut faults = Vec::new();
+    for plugin in directories("plugins") {
+        let readme = read(&root().join("plugins").join(&plugin).join("README.md"));
+        let keys = keys(section(&readme, "## Configuration"));
+        assert!(plugin == "loopback" || keys.len() > 4, "{plugin}: {keys:?}");
+        for key in keys {
+            if !tests.contains(&format!("\"{key}\"")) {
+                faults.push(format!("{plugin}: no end-to-end test has the key {key:?}"));
+            }
+        }
+    }
+    assert!(faults.is_empty(), "{}", faults.join("\n"));
+}
+
+#[test]
+fn every_difference_from_the_reference_stands_in_a_readme_and_in_a_test() {
+    let tests = end_to_end_tests();
+    let found: BTreeSet<_> = tests
+        .split("\"Go: ")
+        .skip(1)
+        .filter_map(|rest| rest.split(['"', '{']).next())
+        .map(|words| words.trim_end_matches([' ', ':']))
+        .collect();
+    let readmes: Vec<_> = directories("plugins")
+        .iter()
+        .map(|plugin| read(&root().join("plugins").join(plugin).join("README.md")))
+        .collect();
+    let told: BTreeSet<_> = readmes
+        .iter()
+        .flat_map(|readme| rows(section(readme, "### What the tests find")))
+        .collect();
+    assert!(found.len() > 50, "only {} differences", found.len());
+    let untold: Vec<_> = found.difference(&told).collect();
+    assert!(
+        untold.is_empty(),
+        "add to \"What the tests find\" in the plugin's README: {untold:#?}"
+    );
+    let unfound: Vec<_> = told.difference(&found).collect();
+    assert!(unfound.is_empty(), "no test finds any more: {unfound:#?}");
+}
+
 #[test]
 fn the_map_of_the_code_names_every_crate() {
     let architecture = read(&root().join("ARCHITECTURE.md"));
@@ -145,6 +191,45 @@ fn directories(below: &str) -> Vec<String> {
                 .to_string_lossy()
                 .into_owned()
         })
+        .collect()
+}
+
+/// The text of every end-to-end test.
+fn end_to_end_tests() -> String {
+    let files = tracked("rs").into_iter();
+    let files = files.filter(|file| shown(file).starts_with("tests/e2e/"));
+    files.map(|file| read(&file)).collect()
+}
+
+/// What stands below a heading, down to the next one of its rank or above.
+fn section<'a>(text: &'a str, heading: &str) -> &'a str {
+    let Some((_, after)) = text.split_once(&format!("\n{heading}\n")) else {
+        return "";
+    };
+    let rank = heading.chars().take_while(|c| *c == '#').count();
+    let ends = (1..=rank).filter_map(|rank| after.find(&format!("\n{} ", "#".repeat(rank))));
+    &after[..ends.min().unwrap_or(after.len())]
+}
+
+/// The first cell of every row of the tables in a text, without their heads.
+fn rows(text: &str) -> impl Iterator<Item = &str> {
+    let next = text.lines().skip(1).chain([""]);
+    let body = text
+        .lines()
+        .zip(next)
+        .filter(|(_, next)| !next.starts_with("|---"));
+    body.filter_map(|(line, _)| line.strip_prefix("| ")?.split(" | ").next())
+}
+
+/// The keys in the tables of a text whose first column is that of keys.
+fn keys(text: &str) -> BTreeSet<&str> {
+    let tables = text
+        .split("\n\n")
+        .filter(|table| table.trim_start().starts_with("| key |"));
+    tables
+        .flat_map(|table| rows(table.trim_start()))
+        .flat_map(|cell| cell.split('`').skip(1).step_by(2))
+        .filter_map(|path| path.rsplit('.').next())
         .collect()
 }
 
