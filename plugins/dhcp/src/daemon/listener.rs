@@ -208,10 +208,15 @@ pub(crate) enum Error {
 #[cfg(test)]
 mod tests {
     use std::os::unix::fs::PermissionsExt;
+    use std::sync::Mutex;
 
     use super::*;
 
+    /// The umask is that of the whole process.
+    static UMASK: Mutex<()> = Mutex::new(());
+
     fn at(path: &Path) -> Result<Listener, Error> {
+        let _alone = UMASK.lock().unwrap();
         Claim::stake(ListenFd::empty(), path)?.listen()
     }
 
