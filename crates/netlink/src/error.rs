@@ -193,3 +193,6 @@ impl fmt::Display for OfOccupant<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -80,3 +80,6 @@ impl std::fmt::Display for Name {
         write!(f, "{:?}: {}", self.0, self.0.desc())
     }
 }
+
+#[cfg(test)]
+mod tests;

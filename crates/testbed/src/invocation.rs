@@ -16,6 +16,7 @@ use serde_json::Value;
 use crate::node::Node;
 use crate::space::Space;
 use crate::suite::suite;
+use crate::texts;
 
 /// What a runtime passes to a plugin: its name, the environment, and stdin.
 #[derive(Clone, Debug)]
@@ -265,14 +266,16 @@ impl Outcome {
         );
         let json = self.json();
         let text = |key: &str| json[key].as_str().map(str::to_owned);
-        PluginError {
+        let error = PluginError {
             code: json["code"]
                 .as_u64()
                 .unwrap_or_else(|| panic!("{}: no error code\n{self}", self.label)),
             msg: text("msg").unwrap_or_else(|| panic!("{}: no error message\n{self}", self.label)),
             details: text("details").unwrap_or_default(),
             cni_version: text("cniVersion"),
-        }
+        };
+        texts::note(&error);
+        error
     }
 
     /// Asserts that stdout is exactly one JSON value, and returns it.

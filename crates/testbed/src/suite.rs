@@ -77,20 +77,27 @@ pub fn not_run(why: &str) {
     report("not-run", why);
 }
 
-/// Adds a line to a report of the run: a file in `LANYARD_TEST_REPORTS`, or stderr.
+/// Adds a line to a report of the run, or prints it.
 fn report(name: &str, line: &str) {
     let test = std::thread::current().name().unwrap_or("main").to_owned();
-    let Some(directory) = env::var_os("LANYARD_TEST_REPORTS") else {
+    if !collect(name, &format!("{test}: {line}")) {
         eprintln!("{name}: {test}: {line}");
-        return;
+    }
+}
+
+/// Adds a line to a report of the run, if `LANYARD_TEST_REPORTS` says where they are.
+pub(crate) fn collect(name: &str, line: &str) -> bool {
+    let Some(directory) = env::var_os("LANYARD_TEST_REPORTS") else {
+        return false;
     };
     let mut file = OpenOptions::new()
         .append(true)
         .create(true)
         .open(Path::new(&directory).join(name))
         .expect("open a report of the test run");
-    file.write_all(format!("{test}: {line}\n").as_bytes())
+    file.write_all(format!("{line}\n").as_bytes())
         .expect("write a report of the test run");
+    true
 }
 
 /// Returns the directory of the project.

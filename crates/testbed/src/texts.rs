@@ -1,6 +1,7 @@
 //! What users read of an error, held to its form: in Kubernetes it is one line of an event, without its code.
 
 use crate::invocation::PluginError;
+use crate::suite::{collect, suite};
 
 /// Gives each variant of an error type its name, so that a table of texts is known to have them all.
 ///
@@ -53,6 +54,19 @@ pub fn assert_texts(variants: &[&str], table: &[Text]) {
             "the table has no text of {variant}"
         );
     }
+}
+
+/// Keeps the texts of an error that a test has seen, for the report of the run.
+#[track_caller]
+pub(crate) fn note(error: &PluginError) {
+    if suite().is_reference() {
+        return;
+    }
+    let PluginError {
+        code, msg, details, ..
+    } = error;
+    collect("errors", &format!("{code}\t{msg}\t{details}"));
+    assert_readable(error);
 }
 
 /// Asserts that an error is a line that a user can read: short, without line breaks, with no full stop at its end.

@@ -161,8 +161,16 @@ pub(crate) enum Error {
     Version { theirs: u32 },
     #[error("the message is not understood: {0}")]
     Json(#[from] serde_json::Error),
-    #[error("the connection broke: {0}")]
+    #[error("{}", broken(.0))]
     Io(#[from] io::Error),
+}
+
+fn broken(error: &io::Error) -> String {
+    if error.kind() == io::ErrorKind::UnexpectedEof {
+        "the connection ended too early".to_owned()
+    } else {
+        format!("the connection broke: {error}")
+    }
 }
 
 #[cfg(test)]

@@ -248,3 +248,6 @@ impl From<Error> for cni::Error {
         cni::Error::new(error.code(), error.to_string()).with_details(error.advice())
     }
 }
+
+#[cfg(test)]
+mod tests;

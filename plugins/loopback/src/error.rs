@@ -47,7 +47,10 @@ impl Error {
             Self::NotLoopback { .. } => {
                 "give that link another name: something in the network namespace has taken this one for it"
             }
-            Self::NetnsGone { .. } | Self::Netns(_) | Self::Netlink(_) | Self::Differs(_) => "",
+            Self::Netns(_)
+            | Self::Netlink(_)
+            | Self::Differs(netlink::compare::Difference::Unknown(_)) => "",
+            Self::NetnsGone { .. } | Self::Differs(_) => "delete the pod, so that it is made anew",
         }
     }
 }

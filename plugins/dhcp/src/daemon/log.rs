@@ -25,8 +25,12 @@ pub(crate) fn with_causes(error: &dyn Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
     while let Some(error) = cause {
-        // Writing to a string cannot fail.
-        let _ = write!(text, ": {error}");
+        let reason = error.to_string();
+        // Some say their cause themselves.
+        if !text.ends_with(&reason) {
+            // Writing to a string cannot fail.
+            let _ = write!(text, ": {reason}");
+        }
         cause = error.source();
     }
     text

@@ -165,6 +165,7 @@ impl Unreachable {
                     },
                     msg,
                 )
+                .with_details("see the daemon's log")
             }
         }
     }
@@ -177,3 +178,6 @@ fn start_it() -> String {
     );
     format!("start it: systemctl start cni-dhcp.socket, or run \"{program} daemon\"")
 }
+
+#[cfg(test)]
+mod tests;

@@ -67,7 +67,7 @@ fn of_the_node() -> Vec<Case> {
         ),
         (
             Error::NetnsGone { netns: path() },
-            (104, r#"the network namespace "/run/netns/p" is gone"#, ""),
+            (104, r#"the network namespace "/run/netns/p" is gone"#, ANEW),
         ),
         (
             netns::Error::NotFound { path: path() }.into(),
@@ -122,14 +122,14 @@ fn of_lo() -> Vec<Case> {
                 ifname: "lo".to_owned(),
             }
             .into(),
-            (104, r#"link "lo" is down"#, ""),
+            (104, r#"link "lo" is down"#, ANEW),
         ),
         (
             Difference::LinkGone {
                 ifname: "lo".to_owned(),
             }
             .into(),
-            (104, r#"there is no link "lo""#, ""),
+            (104, r#"there is no link "lo""#, ANEW),
         ),
         (
             Difference::Unknown(netlink::Error::Kernel {
@@ -147,3 +147,5 @@ fn of_lo() -> Vec<Case> {
         ),
     ]
 }
+
+const ANEW: &str = "delete the pod, so that it is made anew";
